@@ -1,0 +1,248 @@
+//! What the detector has to say: plain data with public fields, made by analyses, read by renderers.
+//!
+//! Nothing here refers to a trace, a model or a graph any more; names, lines and source excerpts are filled in
+//! by [`crate::symbolize`] before a renderer sees them. Ids of objects and threads are local to one report.
+
+/// Everything that one run of the tool has to say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// How the program ended, if the tool ran it.
+    pub program: Option<ProgramEnd>,
+    /// Findings, gravest first; suppressed ones are not among them.
+    pub findings: Vec<Finding>,
+    /// How many findings an allow list or a baseline took out.
+    pub suppressed: usize,
+    /// What was recorded and what was not.
+    pub coverage: Coverage,
+    /// What is wrong with the trace or the suppressions, as sentences that name the path and the remedy.
+    pub problems: Vec<Problem>,
+    /// Numbers of the trace.
+    pub stats: Stats,
+    /// Remarks that apply to the report as a whole, such as how to get line numbers.
+    pub hints: Vec<String>,
+}
+
+/// How the program under test ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProgramEnd {
+    /// Its exit status, if it exited.
+    pub exit: Option<i32>,
+    /// The signal that ended it, if one did.
+    pub signal: Option<i32>,
+    /// Whether the tool stopped it because its time was over.
+    pub timed_out: bool,
+}
+
+/// Something that was noticed while reading; `fatal` if a trace could not be read as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The sentence.
+    pub text: String,
+    /// Whether it makes the exit status 3.
+    pub fatal: bool,
+}
+
+/// Numbers of the trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Events read.
+    pub events: u64,
+    /// Threads seen.
+    pub threads: u64,
+    /// Processes seen.
+    pub processes: u64,
+    /// Objects seen.
+    pub objects: u64,
+    /// Operations that were lost.
+    pub lost: u64,
+}
+
+/// What was recorded, what the program used beside it, what was lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Recording level: `full`.
+    pub level: String,
+    /// Foreign primitives found among the program's symbols, and threads that nobody was seen to start.
+    pub unrecorded: Vec<String>,
+    /// Whether anything was recorded at all.
+    pub recorded_anything: bool,
+}
+
+/// How sure a finding is. Ordered: a graver certainty is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Certainty {
+    /// Cannot hang as run.
+    Hazard,
+    /// Survives every filter, but no schedule was replayed.
+    Possible,
+    /// A replayed schedule reaches it.
+    Proven,
+    /// It happened.
+    Observed,
+}
+
+/// What a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Code {
+    /// A predicted cycle of locks.
+    LockOrder,
+    /// A thread waits for what it holds itself, or a recursive read behind a queued writer.
+    SelfDeadlock,
+    /// A program that had to be stopped, nothing better is known.
+    Stall,
+}
+
+impl Code {
+    /// Every code.
+    pub const ALL: [Self; 3] = [Self::LockOrder, Self::SelfDeadlock, Self::Stall];
+
+    /// The name in reports, JSON and suppressions.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LockOrder => "lock-order",
+            Self::SelfDeadlock => "self-deadlock",
+            Self::Stall => "stall",
+        }
+    }
+}
+
+impl Certainty {
+    /// Every certainty, least sure first.
+    pub const ALL: [Self; 4] = [Self::Hazard, Self::Possible, Self::Proven, Self::Observed];
+
+    /// The name in JSON and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hazard => "hazard",
+            Self::Possible => "possible",
+            Self::Proven => "proven",
+            Self::Observed => "observed",
+        }
+    }
+}
+
+/// One thing found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Hash of code, function paths, lock classes and modes; survives edits that move lines.
+    pub id: String,
+    /// Hash of the exact sites.
+    pub line_id: String,
+    /// What it is about.
+    pub code: Code,
+    /// How sure it is.
+    pub certainty: Certainty,
+    /// Why it is that sure and not surer; never empty below `Observed`.
+    pub why: String,
+    /// What has to be true beyond the trace for the finding to hold.
+    pub assumes: Vec<String>,
+    /// One line: the locks and the threads.
+    pub title: String,
+    /// How often it occurred.
+    pub count: u64,
+    /// Threads in it; edges refer to them by index.
+    pub threads: Vec<Thread>,
+    /// Objects in it; edges refer to them by index.
+    pub objects: Vec<Object>,
+    /// Who holds what and wants what. For a cycle, the thread of edge i wants what that of edge i + 1 holds.
+    pub edges: Vec<Edge>,
+    /// What would mend it.
+    pub help: String,
+}
+
+/// A thread, named for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// Process id.
+    pub process: u32,
+    /// Number of the thread in its process, from 1 in order of appearance.
+    pub thread: u32,
+    /// Its name; `main` for the first thread, `<unnamed>` if it has none.
+    pub name: String,
+}
+
+/// An object, named for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// How texts of this finding call it: its label, or kind and creation site.
+    pub reference: String,
+    /// What it is: `mutex`, `rwlock`, …
+    pub kind: String,
+    /// Rust type of its data.
+    pub type_name: String,
+    /// The name that the program gave it.
+    pub label: Option<String>,
+    /// Where it was made.
+    pub created_at: Option<Place>,
+}
+
+/// A line of source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Path as the compiler knew it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+    /// Function, if symbols say.
+    pub function: Option<String>,
+    /// The source around the line, if the file could be read.
+    pub excerpt: Option<Excerpt>,
+}
+
+/// Lines of source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excerpt {
+    /// Number of the first line.
+    pub first_line: u32,
+    /// The lines, each with its line feed.
+    pub text: String,
+}
+
+/// A frame of a stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Function, demangled, without its hash; the module and offset if there are no symbols.
+    pub function: String,
+    /// Source file, if line tables say.
+    pub file: Option<String>,
+    /// Line, if line tables say.
+    pub line: Option<u32>,
+    /// Whether the compiler inlined it into the frame after it.
+    pub inlined: bool,
+}
+
+/// A hold and a want of one thread.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Edge {
+    /// Index into [`Finding::threads`].
+    pub thread: usize,
+    /// What it holds: index into [`Finding::objects`]; `None` for a thread that only waits.
+    pub holds: Option<usize>,
+    /// In which mode: `exclusive`, `shared`, …
+    pub held_mode: Option<String>,
+    /// Where it took it.
+    pub held_at: Option<Place>,
+    /// On which path, user frames only, innermost first.
+    pub held_stack: Vec<Frame>,
+    /// What it wants: index into [`Finding::objects`]; `None` for a thread that only holds.
+    pub wants: Option<usize>,
+    /// In which mode, or how: `exclusive`, `shared`, `wait`, `receive`, `join`, …
+    pub wanted_mode: Option<String>,
+    /// Where it wants it.
+    pub wanted_at: Option<Place>,
+    /// On which path, user frames only, innermost first.
+    pub wanted_stack: Vec<Frame>,
+    /// Who could let it go on, and why they cannot.
+    pub could_release: Vec<Releaser>,
+}
+
+/// A thread that could let another one go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Releaser {
+    /// Index into [`Finding::threads`].
+    pub thread: usize,
+    /// Why it cannot.
+    pub why_not: String,
+}
