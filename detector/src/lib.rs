@@ -1,1 +1,6 @@
+//! Reads traces and explains deadlocks.
+#![forbid(unsafe_code)]
 
+pub mod analysis;
+pub mod finding;
+pub mod model;

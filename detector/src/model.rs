@@ -1,0 +1,227 @@
+//! The model: what a trace says, with dense ids, immutable once built.
+//!
+//! Analyses see this and nothing else: no file, no process id lookups, no raw event.
+
+use trace_format::{Event, Mode, ObjectKind};
+
+macro_rules! dense_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub struct $name(pub u32);
+
+        impl $name {
+            /// The id as an index into the model's table.
+            pub const fn idx(self) -> usize {
+                self.0 as usize
+            }
+        }
+    };
+}
+
+dense_id! {
+    /// Index into [`Model::processes`].
+    ProcessId
+}
+dense_id! {
+    /// Index into [`Model::threads`].
+    ThreadId
+}
+dense_id! {
+    /// Index into [`Model::objects`].
+    ObjectId
+}
+dense_id! {
+    /// Index into [`Model::sites`].
+    SiteId
+}
+dense_id! {
+    /// Index into [`Model::stacks`].
+    StackId
+}
+dense_id! {
+    /// Index into [`Model::epochs`].
+    EpochId
+}
+
+/// A recorded process (one process file).
+#[derive(Clone, Debug, Default)]
+pub struct Process {
+    /// Process id.
+    pub pid: u32,
+    /// Its executable.
+    pub program: String,
+    /// Its modules, by start address.
+    pub modules: Vec<Module>,
+    /// Whether it went through an orderly exit.
+    pub exited: bool,
+    /// Whether it was still alive when the trace was read.
+    pub alive: bool,
+}
+
+/// An executable or shared library of a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Module {
+    /// What to subtract from an address to get that in the file.
+    pub base: u64,
+    /// First address mapped.
+    pub start: u64,
+    /// First address behind it.
+    pub end: u64,
+    /// GNU build id.
+    pub build_id: Vec<u8>,
+    /// Path of the file.
+    pub path: String,
+}
+
+/// A thread.
+#[derive(Clone, Debug)]
+pub struct Thread {
+    /// Its process.
+    pub process: ProcessId,
+    /// Number within the process, from 1 in order of appearance.
+    pub number: u32,
+    /// Id in the operating system.
+    pub tid: u32,
+    /// Its name; `None` if it has none.
+    pub name: Option<String>,
+    /// Who started it, if that was recorded.
+    pub forked_by: Option<ThreadId>,
+    /// Whether its END was seen.
+    pub ended: bool,
+    /// What it holds at the end of the trace, oldest first: from its slot, else from its events.
+    pub holds: Vec<Hold>,
+    /// What it waits for at the end of the trace, from its slot.
+    pub wait: Option<Wait>,
+    /// Operations of it that were lost.
+    pub lost: u64,
+}
+
+/// A lock that is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Hold {
+    /// The lock.
+    pub object: ObjectId,
+    /// How.
+    pub mode: Mode,
+    /// Where it was acquired.
+    pub site: SiteId,
+}
+
+/// What a thread is blocked on.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait {
+    /// The REQUEST, WAIT, SEND, RECEIVE or JOIN that describes it; its ids are those of the process file.
+    pub event: Event,
+    /// On what; `None` if that is not an object (a scope).
+    pub object: Option<ObjectId>,
+    /// Where.
+    pub site: SiteId,
+    /// A second object: the mutex that a condition variable will take back.
+    pub mutex: Option<ObjectId>,
+    /// For how long at the time of reading, if that is known.
+    pub since_ns: u64,
+}
+
+/// A lock, condition variable, channel, thread, …
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// Its process.
+    pub process: ProcessId,
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Rust type of its data, empty if not known.
+    pub type_name: String,
+    /// Name that the program gave it.
+    pub label: Option<String>,
+    /// Where it was made.
+    pub created_at: Option<SiteId>,
+    /// Whether its order has gaps: nothing that rests on it is more than possible.
+    pub gap: bool,
+}
+
+/// A source location and the stack that led there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Site {
+    /// Process whose modules the stack's addresses belong to.
+    pub process: ProcessId,
+    /// Path as the compiler knew it; empty if nothing is known.
+    pub file: String,
+    /// Line, from 1; 0 if nothing is known.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+    /// The stack, if one was captured.
+    pub stack: Option<StackId>,
+}
+
+/// An acquire, or an attempt still pending at the end, by a thread that held something.
+///
+/// Repeats with the same holds, want, site and must-order epoch are one record with a count.
+#[derive(Clone, Debug)]
+pub struct NestedAcquire {
+    /// Who.
+    pub thread: ThreadId,
+    /// What it held, oldest first.
+    pub holds: Vec<Hold>,
+    /// What it wanted.
+    pub wants: ObjectId,
+    /// How.
+    pub mode: Mode,
+    /// Where.
+    pub site: SiteId,
+    /// Whether it could have waited: false for a try.
+    pub may_wait: bool,
+    /// When, in terms of must-order.
+    pub epoch: EpochId,
+    /// How often.
+    pub count: u64,
+}
+
+/// A stretch of one thread between two points at which must-order reaches or leaves it.
+#[derive(Clone, Debug)]
+pub struct Epoch {
+    /// Whose.
+    pub thread: ThreadId,
+    /// The thread's own time.
+    pub time: u32,
+    /// For each thread, up to which of its times everything comes before this stretch, whatever the schedule.
+    /// Shorter than the number of threads: the rest is 0.
+    pub clock: Vec<u32>,
+}
+
+impl Epoch {
+    /// Whether everything in `self` comes before everything in `other` in every schedule of this run.
+    pub fn precedes(&self, other: &Self) -> bool {
+        if self.thread == other.thread {
+            return self.time < other.time;
+        }
+        other.clock.get(self.thread.idx()).is_some_and(|known| *known >= self.time)
+    }
+}
+
+/// What a trace says.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    /// Processes, in order of their files' names.
+    pub processes: Vec<Process>,
+    /// Threads.
+    pub threads: Vec<Thread>,
+    /// Objects.
+    pub objects: Vec<Object>,
+    /// Sites.
+    pub sites: Vec<Site>,
+    /// Stacks: raw return addresses, innermost first.
+    pub stacks: Vec<Vec<u64>>,
+    /// Epochs in which something below happened.
+    pub epochs: Vec<Epoch>,
+    /// Acquires by threads that held something.
+    pub nested: Vec<NestedAcquire>,
+    /// Exclusive acquires of read-write locks, nested or not, once per (thread, object, holds, epoch): writers
+    /// that readers may queue behind. `holds` matter as gates.
+    pub writers: Vec<NestedAcquire>,
+    /// Events read.
+    pub n_events: u64,
+    /// Operations lost.
+    pub n_lost: u64,
+}
