@@ -4,3 +4,7 @@
 pub mod analysis;
 pub mod finding;
 pub mod model;
+pub mod explain;
+pub mod identity;
+pub mod suppress;
+pub mod symbolize;

@@ -1,1 +1,57 @@
+//! Drop-in `std::sync` and `std::thread` that record what
+//! [`deadlock-check`](https://crates.io/crates/deadlock-check) needs to explain hangs.
+//!
+//! Swap `use std::sync::Mutex` for `use instrumented_sync::Mutex` - the same for the other primitives here - and
+//! run the program under `deadlock-check run`. Without it, or without `DEADLOCK_CHECK_TRACE` in the environment,
+//! each operation costs one predictable branch more than std's. Without the feature `record`, and on every
+//! platform but Linux, all paths are std's own types and [`label`] is nothing.
+//!
+//! The paths are std's: [`sync`] and [`thread`] hold what `std::sync` and `std::thread` hold; the common names
+//! are at the root too.
+//!
+//! ```
+//! use instrumented_sync::{Mutex, label, thread};
+//!
+//! let hits = Mutex::new(0);
+//! label(&hits, "hits");
+//! thread::scope(|scope| {
+//!     for _ in 0..4 {
+//!         scope.spawn(|| *hits.lock().unwrap() += 1);
+//!     }
+//! });
+//! assert_eq!(hits.into_inner().unwrap(), 4);
+//! ```
+#![cfg_attr(not(all(feature = "record", target_os = "linux")), forbid(unsafe_code))]
 
+#[cfg(not(all(feature = "record", target_os = "linux")))]
+mod unrecorded;
+#[cfg(not(all(feature = "record", target_os = "linux")))]
+pub use unrecorded::*;
+
+#[cfg(all(feature = "record", target_os = "linux"))]
+mod held;
+#[cfg(all(feature = "record", target_os = "linux"))]
+mod identity;
+#[cfg(all(feature = "record", target_os = "linux"))]
+mod native;
+#[cfg(all(feature = "record", target_os = "linux"))]
+mod probe;
+#[cfg(all(feature = "record", target_os = "linux"))]
+mod recorder;
+#[cfg(all(feature = "record", target_os = "linux"))]
+pub mod sync;
+#[cfg(all(feature = "record", target_os = "linux"))]
+pub mod thread;
+#[cfg(all(feature = "record", target_os = "linux"))]
+pub mod trace;
+#[cfg(all(feature = "record", target_os = "linux"))]
+pub use {
+    held::Held,
+    trace::{Labelled, label},
+};
+
+pub use crate::sync::{
+    Arc, Barrier, BarrierWaitResult, Condvar, LazyLock, LockResult, Mutex, MutexGuard, Once, OnceLock, OnceState,
+    PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError, TryLockResult, WaitTimeoutResult, Weak,
+    atomic, mpsc,
+};

@@ -6,7 +6,7 @@
 //!       2  state, segments only               (see below)
 //!       3  head: bytes published, counted from the start of the chunk
 //!       4  thread that writes it: object id   (segments; for display, OWNER events decide)
-//!       5  generation: how often the chunk was taken into use
+//!       5  generation: 1, then 2 more each time a drained segment is taken; even while it is being taken
 //!       6  reserved
 //!       7  reserved
 //!       8… payload
@@ -25,7 +25,9 @@
 //! ```
 //!
 //! Below `head` nothing changes until the segment is taken again, which raises `generation`. A reader that
-//! copies a segment while threads run checks `generation` and `state` after the copy.
+//! copies a segment while threads run reads the header, copies what lies below `head`, and uses the copy only
+//! if the generation is the same after an acquire fence. One reader at a time drains, and only a segment whose
+//! header said FULL before the copy.
 //!
 //! The last event's place of a segment is kept free for a LOST event, whose count goes on growing in place.
 
@@ -98,7 +100,7 @@ pub struct Header {
     pub state: State,
     /// Bytes published, counted from the start of the chunk.
     pub head: usize,
-    /// How often it was taken into use.
+    /// Rises each time the chunk is taken again; even while that happens, when nothing is published.
     pub generation: u64,
 }
 
@@ -116,16 +118,16 @@ impl Header {
         if bytes == 0 || bytes > CHUNK_BYTES_MAX || bytes % CHUNK_ALIGN != 0 {
             return None;
         }
+        // Pairs with the release store in `try_take`: head and state are of this generation or a later one.
         let generation = words.load(word::GENERATION, Acquire);
-        // Pairs with the release stores of `publish` and `end`: what lies below `head` was written before.
+        // Pairs with the release store in `finish`, and comes before the load of `head`: the head of a segment
+        // that is seen to be full is final.
+        let state = State(words.load(word::STATE, Acquire));
+        // Pairs with the release store in `publish`: what lies below `head` was written before.
         let head = words.load(word::HEAD, Acquire) as usize;
-        Some(Self {
-            kind: ChunkKind(kind as u16),
-            bytes,
-            state: State(words.load(word::STATE, Relaxed)),
-            head: head.clamp(HEADER_BYTES, bytes),
-            generation,
-        })
+        // While the segment is being taken, state and head may be of its old content, which was drained.
+        let (state, head) = if generation % 2 == 0 { (State::DRAINED, HEADER_BYTES) } else { (state, head) };
+        Some(Self { kind: ChunkKind(kind as u16), bytes, state, head: head.clamp(HEADER_BYTES, bytes), generation })
     }
 }
 
@@ -185,16 +187,20 @@ pub fn try_take<W: Words + ?Sized>(words: &W, thread: u64) -> Option<usize> {
         State::IDLE => words.load(word::HEAD, Relaxed) as usize / 8,
         _ => return None,
     };
+    // A reader that still copies the old content must find out, and none may take the old `head` for one of the
+    // new content: the generation is even while `head` falls. The fence pairs with the acquire fence of a reader
+    // that checks the generation after its copy.
+    let generation = words.load(word::GENERATION, Relaxed);
     if state == State::DRAINED {
-        // A reader that still copies the old content must find out: the generation rises before `head` falls
-        // and before anything is overwritten. The fence pairs with the acquire fence of a reader that checks
-        // the generation after its copy.
-        let generation = words.load(word::GENERATION, Relaxed);
-        words.store(word::GENERATION, generation + 1, Relaxed);
+        words.store(word::GENERATION, generation.wrapping_add(1), Relaxed);
         words.fence(Release);
         words.store(word::HEAD, HEADER_BYTES as u64, Relaxed);
     }
     words.store(word::THREAD, thread, Relaxed);
     words.store(word::STATE, State::WRITING.0, Relaxed);
+    if state == State::DRAINED {
+        // Pairs with the acquire load in `Header::read`.
+        words.store(word::GENERATION, generation.wrapping_add(2), Release);
+    }
     Some(at)
 }

@@ -47,6 +47,15 @@ impl Segment {
         Ok(Self { map: MmapOptions::new().offset(offset).len(bytes).map_raw(file)? })
     }
 
+    /// Memory of this process alone, zeroed, that no allocator knows of.
+    ///
+    /// # Errors
+    ///
+    /// The limit of memory or mappings is reached.
+    pub fn anonymous(bytes: usize) -> io::Result<Self> {
+        Ok(Self { map: MmapRaw::from(memmap2::MmapMut::map_anon(bytes)?) })
+    }
+
     /// The words of the piece.
     pub fn words(&self) -> &[AtomicU64] {
         // SAFETY:
@@ -63,6 +72,18 @@ impl Segment {
         // SAFETY: as in `words`; the mapping is never unmapped, so the words outlive everything.
         unsafe { std::slice::from_raw_parts(first_word(&this.map), this.map.len() / 8) }
     }
+}
+
+/// Unmaps words that [`Segment::leak`] gave.
+///
+/// # Safety
+///
+/// `words` must be all that one call of [`Segment::leak`] returned, and nobody may use them any more.
+pub unsafe fn unmap(words: &'static [AtomicU64]) {
+    let start = words.as_ptr().cast_mut().cast();
+    // SAFETY: the range is a whole mapping, and the caller promises that nobody uses it any more. The kernel
+    // refuses only ranges that are not a mapping; that leaves it mapped, which harms nobody.
+    let _stays_mapped = unsafe { rustix::mm::munmap(start, size_of_val(words)) };
 }
 
 /// A mapping starts at a page, so its first word is aligned.

@@ -1,0 +1,179 @@
+//! From raw findings to findings in people's words: names, places, stacks, a title and a help line.
+
+mod names;
+mod wording;
+
+use crate::{
+    analysis::{RawEdge, RawFinding},
+    finding::{Code, Edge, Finding, Object, Releaser},
+    model::{Model, ObjectId, SiteId, ThreadId},
+    symbolize::Symbolizer,
+};
+use rustc_hash::FxHashMap;
+
+/// Explains raw findings, one for each set of equal ones.
+///
+/// A loop of a million inversions yields a million raw findings that differ in nothing a reader could see;
+/// they are counted before anything is resolved.
+pub fn explain_all(raw: Vec<RawFinding>, model: &Model, symbolizer: &mut Symbolizer<'_>) -> Vec<Finding> {
+    let mut classes = Classes::default();
+    let mut kept: Vec<RawFinding> = Vec::new();
+    let mut idx_of: FxHashMap<Vec<u32>, usize> = FxHashMap::default();
+    for mut finding in raw {
+        rotate(&mut finding, model);
+        let key = classes.key(&finding, model);
+        if let Some(idx) = idx_of.get(&key) {
+            kept[*idx].count = kept[*idx].count.saturating_add(finding.count);
+        } else {
+            idx_of.insert(key, kept.len());
+            kept.push(finding);
+        }
+    }
+    kept.iter().map(|finding| explain(finding, model, symbolizer)).collect()
+}
+
+/// Explains one raw finding; its ids are filled in by [`crate::identity::identify`].
+pub fn explain(raw: &RawFinding, model: &Model, symbolizer: &mut Symbolizer<'_>) -> Finding {
+    let thread_ids = distinct(raw.edges.iter().flat_map(|edge| {
+        let releasers = edge.could_release.iter().map(|(thread, _)| *thread);
+        std::iter::once(edge.thread).chain(releasers)
+    }));
+    let object_ids = distinct(raw.edges.iter().flat_map(objects_of));
+    let edges = raw.edges.iter().map(|edge| explain_edge(edge, &thread_ids, &object_ids, symbolizer)).collect();
+    let mut finding = Finding {
+        id: String::new(),
+        line_id: String::new(),
+        code: raw.code,
+        certainty: raw.certainty,
+        why: raw.why.clone(),
+        assumes: raw.assumes.clone(),
+        title: String::new(),
+        count: raw.count,
+        threads: names::threads(&thread_ids, model),
+        objects: explain_objects(&object_ids, model, symbolizer),
+        edges,
+        help: String::new(),
+    };
+    finding.title = wording::title(&finding, raw.help);
+    finding.help = wording::help(&finding, raw.help);
+    finding
+}
+
+fn explain_edge(raw: &RawEdge, threads: &[ThreadId], objects: &[ObjectId], symbolizer: &mut Symbolizer<'_>) -> Edge {
+    let object_idx = |object: ObjectId| objects.iter().position(|id| *id == object);
+    let thread_idx = |thread: ThreadId| threads.iter().position(|id| *id == thread);
+    let (held_mode, held_site) = raw.holds.map(|(_, mode, site)| (mode.to_owned(), site)).unzip();
+    let (wanted_mode, wanted_site) = raw.wants.map(|(_, mode, site)| (mode.to_owned(), site)).unzip();
+    let releaser = |(thread, why_not): &(ThreadId, String)| {
+        Some(Releaser { thread: thread_idx(*thread)?, why_not: why_not.clone() })
+    };
+    Edge {
+        thread: thread_idx(raw.thread).unwrap_or_default(),
+        holds: raw.holds.and_then(|(object, ..)| object_idx(object)),
+        held_mode,
+        held_at: held_site.map(|site| symbolizer.place(site)),
+        held_stack: stack(held_site, symbolizer),
+        wants: raw.wants.and_then(|(object, ..)| object_idx(object?)),
+        wanted_mode,
+        wanted_at: wanted_site.map(|site| symbolizer.place(site)),
+        wanted_stack: stack(wanted_site, symbolizer),
+        could_release: raw.could_release.iter().filter_map(releaser).collect(),
+    }
+}
+
+fn stack(site: Option<SiteId>, symbolizer: &mut Symbolizer<'_>) -> Vec<crate::finding::Frame> {
+    site.map(|site| symbolizer.stack(site).to_vec()).unwrap_or_default()
+}
+
+fn explain_objects(ids: &[ObjectId], model: &Model, symbolizer: &mut Symbolizer<'_>) -> Vec<Object> {
+    let objects = ids.iter().map(|id| {
+        let object = &model.objects[id.idx()];
+        let created_at = object.created_at.map(|site| symbolizer.place(site));
+        Object {
+            reference: names::object_reference(object, created_at.as_ref()),
+            kind: object.kind.name().to_owned(),
+            type_name: object.type_name.clone(),
+            label: object.label.clone(),
+            created_at,
+        }
+    });
+    let mut objects: Vec<Object> = objects.collect();
+    names::make_distinct(&mut objects);
+    objects
+}
+
+fn objects_of(edge: &RawEdge) -> impl Iterator<Item = ObjectId> {
+    let held = edge.holds.map(|(object, ..)| object);
+    let wanted = edge.wants.and_then(|(object, ..)| object);
+    held.into_iter().chain(wanted)
+}
+
+fn distinct<T: Copy + PartialEq>(ids: impl Iterator<Item = T>) -> Vec<T> {
+    let mut seen = Vec::new();
+    for id in ids {
+        if !seen.contains(&id) {
+            seen.push(id);
+        }
+    }
+    seen
+}
+
+/// Lets a cycle begin with the edge that comes first in the source, so that a report does not depend on the
+/// thread with which the analysis happened to begin.
+fn rotate(finding: &mut RawFinding, model: &Model) {
+    if finding.code == Code::Stall {
+        return;
+    }
+    let place = |site: SiteId| model.sites.get(site.idx()).map(|site| (&site.file, site.line, site.column));
+    let key = |edge: &RawEdge| {
+        let held = edge.holds.and_then(|(_, _, site)| place(site));
+        let wanted = edge.wants.and_then(|(_, _, site)| place(site));
+        (held, wanted, edge.thread)
+    };
+    if let Some(start) = (0..finding.edges.len()).min_by_key(|idx| key(&finding.edges[*idx])) {
+        finding.edges.rotate_left(start);
+    }
+}
+
+/// Numbers classes of objects, so that raw findings can be compared without comparing texts.
+#[derive(Default)]
+struct Classes<'m> {
+    numbers: FxHashMap<(u8, &'m str, Option<&'m str>), u32>,
+    modes: Vec<&'static str>,
+}
+
+impl<'m> Classes<'m> {
+    fn number(&mut self, object: ObjectId, model: &'m Model) -> u32 {
+        let next = self.numbers.len() as u32;
+        let object = &model.objects[object.idx()];
+        *self.numbers.entry((object.kind as u8, &object.type_name, object.label.as_deref())).or_insert(next)
+    }
+
+    fn mode_number(&mut self, mode: &'static str) -> u32 {
+        let number = self.modes.iter().position(|known| *known == mode).unwrap_or_else(|| {
+            self.modes.push(mode);
+            self.modes.len() - 1
+        });
+        number as u32
+    }
+
+    /// Equal for two findings of one model that differ in threads and in objects of one class only.
+    fn key(&mut self, finding: &RawFinding, model: &'m Model) -> Vec<u32> {
+        const NONE: u32 = u32::MAX;
+        let mut key = vec![finding.code as u32, finding.certainty as u32];
+        for edge in &finding.edges {
+            // Threads of a stall are what it is about.
+            let thread = if finding.code == Code::Stall { edge.thread.0 } else { NONE };
+            let held = edge.holds.map_or([NONE; 3], |(object, mode, site)| {
+                [self.number(object, model), self.mode_number(mode), site.0]
+            });
+            let wanted = edge.wants.map_or([NONE; 3], |(object, mode, site)| {
+                [object.map_or(NONE, |object| self.number(object, model)), self.mode_number(mode), site.0]
+            });
+            key.push(thread);
+            key.extend(held);
+            key.extend(wanted);
+        }
+        key
+    }
+}

@@ -1,0 +1,119 @@
+//! What threads and objects are called in reports.
+
+use crate::{
+    finding::{Object, Place, Thread},
+    model::{self, Model, ThreadId},
+};
+use std::path::Path;
+use trace_format::ObjectKind;
+
+/// Names of threads, distinct within the finding.
+pub(super) fn threads(ids: &[ThreadId], model: &Model) -> Vec<Thread> {
+    let mut threads: Vec<Thread> = ids.iter().map(|id| thread(&model.threads[id.idx()], model)).collect();
+    let several_processes = threads.windows(2).any(|pair| pair[0].process != pair[1].process);
+    let names: Vec<String> = threads.iter().map(|thread| thread.name.clone()).collect();
+    for thread in &mut threads {
+        let is_ambiguous = names.iter().filter(|name| **name == thread.name).count() > 1;
+        // An unnamed thread has its number already.
+        if is_ambiguous && !thread.name.ends_with(&format!("#{}", thread.thread)) {
+            thread.name = format!("{} #{}", thread.name, thread.thread);
+        }
+        if several_processes {
+            thread.name = format!("{} of process {}", thread.name, thread.process);
+        }
+    }
+    threads
+}
+
+fn thread(thread: &model::Thread, model: &Model) -> Thread {
+    let process = model.processes.get(thread.process.idx()).map_or(0, |process| process.pid);
+    let name = match &thread.name {
+        Some(name) if !name.is_empty() => name.clone(),
+        _ if thread.tid != 0 && thread.tid == process => "main".to_owned(),
+        _ => format!("<unnamed> #{}", thread.number),
+    };
+    Thread { process, thread: thread.number, name }
+}
+
+/// How texts call an object: by its label, else by kind, type and where it was made.
+pub(super) fn object_reference(object: &model::Object, created_at: Option<&Place>) -> String {
+    if let Some(label) = &object.label {
+        return label.clone();
+    }
+    let of_type = short_type(&object.type_name);
+    let wrapped = |wrapper: &str| match of_type.as_str() {
+        "" => wrapper.to_owned(),
+        of_type => format!("{wrapper}<{of_type}>"),
+    };
+    let what = match object.kind {
+        ObjectKind::Mutex => wrapped("Mutex"),
+        ObjectKind::RwLock => wrapped("RwLock"),
+        ObjectKind::ReentrantMutex => wrapped("ReentrantMutex"),
+        ObjectKind::Channel => wrapped("channel"),
+        kind => kind.name().to_owned(),
+    };
+    match created_at {
+        Some(place) if place.line > 0 => format!("{what} made at {}:{}", short_file(&place.file), place.line),
+        _ => what,
+    }
+}
+
+/// Appends `#1`, `#2`, … to references that are the same.
+pub(super) fn make_distinct(objects: &mut [Object]) {
+    let references: Vec<String> = objects.iter().map(|object| object.reference.clone()).collect();
+    for (idx, object) in objects.iter_mut().enumerate() {
+        let is_same = |reference: &&String| **reference == references[idx];
+        if references.iter().filter(is_same).count() > 1 {
+            let number = references[..=idx].iter().filter(is_same).count();
+            object.reference = format!("{} #{number}", object.reference);
+        }
+    }
+}
+
+/// A type without the paths of its parts: `Option<Account>` for `core::option::Option<bank::Account>`.
+fn short_type(type_name: &str) -> String {
+    let mut short = String::with_capacity(type_name.len());
+    let mut part_start = 0;
+    let mut rest = type_name;
+    while let Some(c) = rest.chars().next() {
+        if let Some(behind) = rest.strip_prefix("::") {
+            short.truncate(part_start);
+            rest = behind;
+            continue;
+        }
+        short.push(c);
+        if !c.is_alphanumeric() && c != '_' {
+            part_start = short.len();
+        }
+        rest = &rest[c.len_utf8()..];
+    }
+    short
+}
+
+/// In a sentence, a dependency's file needs no more than its last components.
+fn short_file(file: &str) -> String {
+    let path = Path::new(file);
+    if path.is_relative() {
+        return file.to_owned();
+    }
+    let components: Vec<_> = path.iter().collect();
+    let last = components.len().saturating_sub(3);
+    components[last..].iter().collect::<std::path::PathBuf>().display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short_type;
+
+    #[test]
+    fn types_lose_the_paths_of_their_parts() {
+        assert_eq!(short_type("i32"), "i32");
+        assert_eq!(short_type("bank::Account"), "Account");
+        assert_eq!(
+            short_type("alloc::vec::Vec<(core::option::Option<bank::A>, &mut b::B)>"),
+            "Vec<(Option<A>, &mut B)>"
+        );
+        assert_eq!(short_type("dyn core::fmt::Debug + core::marker::Send"), "dyn Debug + Send");
+        assert_eq!(short_type(""), "");
+    }
+}

@@ -1,0 +1,166 @@
+//! The sentences: titles that name locks and threads, and help that names what to change.
+
+use crate::{
+    analysis::Help,
+    finding::{Code, Edge, Finding, Place},
+};
+
+/// Links of a cycle that a title spells out; the snippets show all of them.
+const TITLE_LINKS_MAX: usize = 4;
+
+/// One line that names the locks and the threads.
+pub(super) fn title(finding: &Finding, help: Help) -> String {
+    match (finding.code, finding.edges.as_slice()) {
+        (Code::Stall, _) => stall_title(finding),
+        (_, [edge]) => {
+            let (thread, held) = (thread(finding, edge), held(finding, edge));
+            match help {
+                Help::NoRecursiveRead => {
+                    format!("thread `{thread}` reads `{held}` again while it is reading it, and a writer may queue between")
+                }
+                _ if edge.holds == edge.wants => format!("thread `{thread}` locks `{held}` again while it holds it"),
+                _ => format!("thread `{thread}` wants `{}` while it holds `{held}`", wanted(finding, edge)),
+            }
+        }
+        (_, [a, b]) if a.holds == b.wants && b.holds == a.wants && a.holds != b.holds => {
+            format!(
+                "threads `{}` and `{}` take `{}` and `{}` in opposite orders",
+                thread(finding, a),
+                thread(finding, b),
+                held(finding, a),
+                held(finding, b)
+            )
+        }
+        (_, edges) => {
+            let link = |edge| {
+                let (thread, held, wanted) = (thread(finding, edge), held(finding, edge), wanted(finding, edge));
+                format!("`{thread}` takes `{held}` then `{wanted}`")
+            };
+            let links: Vec<String> = edges.iter().take(TITLE_LINKS_MAX).map(link).collect();
+            let more = match edges.len().saturating_sub(TITLE_LINKS_MAX) {
+                0 => String::new(),
+                n => format!(", and {n} more"),
+            };
+            format!("{} threads lock in a cycle: {}{more}", edges.len(), links.join(", "))
+        }
+    }
+}
+
+fn stall_title(finding: &Finding) -> String {
+    let mut waiting: Vec<usize> =
+        finding.edges.iter().filter(|edge| edge.wanted_mode.is_some()).map(|edge| edge.thread).collect();
+    waiting.sort_unstable();
+    waiting.dedup();
+    let names: Vec<String> = waiting
+        .iter()
+        .take(TITLE_LINKS_MAX)
+        .filter_map(|idx| finding.threads.get(*idx))
+        .map(|thread| format!("`{}`", thread.name))
+        .collect();
+    let names = names.join(", ");
+    match waiting.len() {
+        0 => "the program was stopped; no thread was waiting for anything that was recorded".to_owned(),
+        1 => format!("the program was stopped while thread {names} was waiting"),
+        n if n > TITLE_LINKS_MAX => {
+            format!("the program was stopped while {n} threads were waiting: {names}, and {} more", n - TITLE_LINKS_MAX)
+        }
+        n => format!("the program was stopped while {n} threads were waiting: {names}"),
+    }
+}
+
+/// What would mend it, naming functions and lines.
+pub(super) fn help(finding: &Finding, help: Help) -> String {
+    let first = finding.edges.first();
+    match help {
+        Help::OneOrder => one_order(finding),
+        Help::NoRecursiveRead => {
+            let (held, wanted) = first.map(sides).unwrap_or_default();
+            format!(
+                "drop the first read guard ({held}) before reading again ({wanted}), or pass it on to where it is needed: \
+                 a writer that queues between the two blocks the second read, which blocks the first"
+            )
+        }
+        Help::DropBeforeRelock => {
+            let (held, wanted) = first.map(sides).unwrap_or_default();
+            format!("drop the guard taken {held} before locking again {wanted}, or pass it on to where it is needed")
+        }
+        Help::LookAtWaits => {
+            "look at what each thread waits for and since where, and at who should have ended that wait".to_owned()
+        }
+    }
+}
+
+fn one_order(finding: &Finding) -> String {
+    let edges = finding.edges.as_slice();
+    let same_code = edges.windows(2).all(|pair| same_place(pair[0].wanted_at.as_ref(), pair[1].wanted_at.as_ref()));
+    if let ([first, ..], true) = (edges, same_code) {
+        return format!(
+            "all of these threads take their locks {}: there, lock in a fixed order whatever the caller passes, \
+             for example by index, id or address",
+            at(first.wanted_at.as_ref())
+        );
+    }
+    let [first, .., last] = edges else {
+        return "take these locks in one order everywhere".to_owned();
+    };
+    if let [_, _] = edges {
+        return format!(
+            "take `{}` before `{}` everywhere, as {} does: {} takes them the other way round",
+            held(finding, first),
+            wanted(finding, first),
+            function_at(first.wanted_at.as_ref()),
+            function_at(last.wanted_at.as_ref()),
+        );
+    }
+    let order: Vec<String> = edges.iter().map(|edge| format!("`{}`", held(finding, edge))).collect();
+    format!(
+        "take these locks in one order everywhere, for example {}; then {} has to take `{}` before `{}`",
+        order.join(", "),
+        function_at(last.wanted_at.as_ref()),
+        wanted(finding, last),
+        held(finding, last),
+    )
+}
+
+fn same_place(a: Option<&Place>, b: Option<&Place>) -> bool {
+    let key = |place: &Place| (place.file.clone(), place.line, place.column);
+    a.is_some() && a.map(key) == b.map(key)
+}
+
+fn thread<'f>(finding: &'f Finding, edge: &Edge) -> &'f str {
+    finding.threads.get(edge.thread).map_or("?", |thread| &thread.name)
+}
+
+fn held<'f>(finding: &'f Finding, edge: &Edge) -> &'f str {
+    reference(finding, edge.holds)
+}
+
+fn wanted<'f>(finding: &'f Finding, edge: &Edge) -> &'f str {
+    reference(finding, edge.wants)
+}
+
+fn reference(finding: &Finding, object: Option<usize>) -> &str {
+    object.and_then(|idx| finding.objects.get(idx)).map_or("?", |object| &object.reference)
+}
+
+fn sides(edge: &Edge) -> (String, String) {
+    (at(edge.held_at.as_ref()), at(edge.wanted_at.as_ref()))
+}
+
+/// `in f (file:line)`, or as much of it as is known.
+fn at(place: Option<&Place>) -> String {
+    match place {
+        Some(Place { function: Some(function), file, line, .. }) => format!("in `{function}` ({file}:{line})"),
+        Some(Place { file, line, .. }) => format!("at {file}:{line}"),
+        None => "at an unknown place".to_owned(),
+    }
+}
+
+/// `` `f` (file:line) `` as the subject of a sentence.
+fn function_at(place: Option<&Place>) -> String {
+    match place {
+        Some(Place { function: Some(function), file, line, .. }) => format!("`{function}` ({file}:{line})"),
+        Some(Place { file, line, .. }) => format!("{file}:{line}"),
+        None => "an unknown place".to_owned(),
+    }
+}

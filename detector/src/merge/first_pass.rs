@@ -1,0 +1,177 @@
+//! The first pass over a process file: objects, threads, and what the order of each lock starts from.
+
+use super::{
+    lock::{First, Lock, Sections, is_lock_kind},
+    objects::Objects,
+};
+use crate::source::{ProcessFile, Run, scan};
+use rustc_hash::FxHashMap;
+use trace_format::{Event, Flags, Kind, Mode};
+
+/// What is known about a process file before its events are put in order.
+#[derive(Debug)]
+pub struct FirstPass {
+    /// Its objects.
+    pub objects: Objects,
+    /// Its threads as object ids: those of the dictionary first, then those of slots, then those of segments.
+    pub threads: Vec<u64>,
+    /// Events, extensions excluded.
+    pub n_events: u64,
+    /// Events of kinds that this version does not know.
+    pub n_unknown: u64,
+    pub(super) thread_idx: FxHashMap<u64, u32>,
+    pub(super) runs: Vec<Vec<Run>>,
+    pub(super) locks: Vec<Lock>,
+    pub(super) sections: Sections,
+    /// By channel: how many senders are dropped in all.
+    pub(super) sender_drops: FxHashMap<u32, u64>,
+    has_shared: Vec<bool>,
+}
+
+impl FirstPass {
+    /// Goes over all events of a file.
+    pub fn new(file: &ProcessFile) -> Self {
+        let n_events_max = file.segments.iter().map(|segment| (segment.end - segment.start) / 16).sum();
+        let mut counts = Counts::new(n_events_max);
+        let runs_found = scan(file, |event| counts.add(event));
+        let mut threads = Vec::new();
+        let mut thread_idx = FxHashMap::default();
+        let recorded = file.dictionary.threads.iter().map(|thread| thread.object);
+        let in_slots = file.slots.iter().map(|slot| slot.thread);
+        for thread in recorded.chain(in_slots).chain(runs_found.iter().map(|(thread, _)| *thread)) {
+            thread_idx.entry(thread).or_insert_with(|| {
+                threads.push(thread);
+                threads.len() as u32 - 1
+            });
+        }
+        let mut runs = vec![Vec::new(); threads.len()];
+        for (thread, found) in runs_found {
+            if let Some(place) = thread_idx.get(&thread).and_then(|idx| runs.get_mut(*idx as usize)) {
+                *place = found;
+            }
+        }
+        counts.finish(file, threads, thread_idx, runs)
+    }
+
+    /// The index of the thread that is the object with this id.
+    pub fn thread(&self, object: u64) -> Option<u32> {
+        self.thread_idx.get(&object).copied()
+    }
+
+    /// Whether the object is ever acquired or released in a mode that several threads may hold at once.
+    pub fn has_shared(&self, object: u32) -> bool {
+        self.has_shared.get(object as usize).copied().unwrap_or(false)
+    }
+}
+
+struct Counts {
+    objects: Objects,
+    firsts: Vec<First>,
+    sections_of: Vec<u32>,
+    sections: Sections,
+    sender_drops: FxHashMap<u32, u64>,
+    names: [Names; 256],
+    n_events: u64,
+    n_unknown: u64,
+}
+
+impl Counts {
+    fn new(n_events_max: u64) -> Self {
+        Self {
+            objects: Objects::new(n_events_max),
+            firsts: Vec::new(),
+            sections_of: Vec::new(),
+            sections: Sections::new(n_events_max),
+            sender_drops: FxHashMap::default(),
+            names: names_by_kind(),
+            n_events: 0,
+            n_unknown: 0,
+        }
+    }
+
+    fn add(&mut self, event: Event) {
+        self.n_events += 1;
+        let kind = event.kind();
+        let names = self.names[usize::from(kind.0)];
+        if names != Names::Object {
+            self.n_unknown += u64::from(names == Names::Unknown);
+            return;
+        }
+        let object = self.objects.intern(event.object().0);
+        if self.firsts.len() < self.objects.len() {
+            self.firsts.push(First::default());
+            self.sections_of.push(0);
+        }
+        let Some(first) = self.firsts.get_mut(object as usize) else { return };
+        if !is_lock_kind(kind) {
+            if kind == Kind::HANDLE_DROP && event.flags().handle() == Flags::SENDER {
+                *self.sender_drops.entry(object).or_default() += 1;
+            }
+            return;
+        }
+        let seq = event.seq();
+        let exclusive = event.flags().mode() == Mode::Exclusive;
+        match kind {
+            Kind::ACQUIRE if exclusive => first.acquire = first.acquire.min(seq.max(1)),
+            Kind::UPGRADE => first.acquire = first.acquire.min(seq.max(1)),
+            Kind::ACQUIRE => first.shared = first.shared.min(seq),
+            Kind::RELEASE if !exclusive => {
+                first.shared = first.shared.min(seq);
+                if let Some(of) = self.sections_of.get_mut(object as usize) {
+                    self.sections.add(of, seq);
+                }
+            }
+            _ => first.release = first.release.min(seq),
+        }
+    }
+
+    fn finish(
+        self,
+        file: &ProcessFile,
+        threads: Vec<u64>,
+        thread_idx: FxHashMap<u64, u32>,
+        runs: Vec<Vec<Run>>,
+    ) -> FirstPass {
+        let inherited = |object: usize| {
+            file.header.forked_from.is_some() && self.objects.id(object as u32) < file.header.forked_next_object
+        };
+        let locks = self.firsts.iter().zip(&self.sections_of).enumerate();
+        let locks = locks.map(|(i, (first, sections))| Lock { sections: *sections, ..first.lock(inherited(i)) });
+        let locks = locks.collect();
+        let has_shared = self.firsts.iter().map(|first| first.shared != u64::MAX).collect();
+        FirstPass {
+            locks,
+            has_shared,
+            objects: self.objects,
+            threads,
+            n_events: self.n_events,
+            n_unknown: self.n_unknown,
+            thread_idx,
+            runs,
+            sections: self.sections,
+            sender_drops: self.sender_drops,
+        }
+    }
+}
+
+/// What the `object` field of an event's kind means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Names {
+    /// The kind is not known: the event is skipped.
+    Unknown,
+    /// Nothing.
+    Nothing,
+    /// An object of the file.
+    Object,
+}
+
+/// What the `object` field means, by kind.
+pub(super) fn names_by_kind() -> [Names; 256] {
+    let mut names = [Names::Unknown; 256];
+    for (kind, _) in Kind::ALL {
+        // Kinds before CREATE are about the stream itself.
+        let nothing = *kind < Kind::CREATE || matches!(*kind, Kind::SCOPE_END | Kind::FENCE);
+        names[usize::from(kind.0)] = if nothing { Names::Nothing } else { Names::Object };
+    }
+    names
+}

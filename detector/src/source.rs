@@ -1,0 +1,148 @@
+//! Sources: where traces come from. This reads a trace directory, as the recorder writes it.
+//!
+//! Nothing is mapped: bytes are copied with `read_at` into own buffers, so a file that shrinks or changes under
+//! the reader is at worst a short read. Every number in a file is checked against the length of that file before
+//! anything is sized by it. Events are not loaded: a [`ProcessFile`] keeps where they lie, and the merge reads
+//! them window by window.
+
+mod bytes;
+mod dictionary;
+mod liveness;
+mod recorded;
+mod slots;
+mod stream;
+
+pub use bytes::Bytes;
+pub use dictionary::{Class, Dictionary, Location, ThreadRecord};
+pub use recorded::{Chunk, FileError, ProcessFile};
+pub use slots::SlotState;
+pub use stream::{Cursor, Run, scan};
+
+use crate::finding::Problem;
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+use trace_format::{MARKER, MARKER_PREFIX, PROCESS_FILE_SUFFIX};
+
+/// A trace, opened: what of it is readable, and what is wrong with the rest.
+#[derive(Debug, Default)]
+pub struct Trace {
+    /// Its processes, in order of their files' names.
+    pub processes: Vec<ProcessFile>,
+    /// What could not be read, each with its path and a remedy.
+    pub problems: Vec<Problem>,
+}
+
+/// Why a directory cannot be used as a trace at all.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is nothing at the path.
+    #[error("there is no trace at {path}: record one with `deadlock-check run -- CMD`, or check the path")]
+    Missing {
+        /// The path given.
+        path: PathBuf,
+    },
+    /// The path is not a directory.
+    #[error("{path} is not a directory: name the trace's directory, which holds a file {MARKER}")]
+    NotADirectory {
+        /// The path given.
+        path: PathBuf,
+    },
+    /// The directory lacks the marker.
+    #[error("{path} is not a trace, it has no file {MARKER}: name the directory that DEADLOCK_CHECK_TRACE named")]
+    NotATrace {
+        /// The path given.
+        path: PathBuf,
+    },
+    /// The directory has the marker of another major version.
+    #[error(
+        "{path} is a trace of another version, {marker}, and this tool reads {MARKER}: \
+         use the deadlock-check of that version, or record again"
+    )]
+    OtherVersion {
+        /// The path given.
+        path: PathBuf,
+        /// The marker that was found.
+        marker: String,
+    },
+    /// The operating system refused.
+    #[error("cannot read {path}: {source}; check that you may read it")]
+    Io {
+        /// The path given.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Opens a trace directory.
+///
+/// A trace in which nothing was recorded opens without problems and has no processes.
+///
+/// # Errors
+///
+/// Only if the directory as a whole is unusable; what is wrong with single files is in [`Trace::problems`].
+pub fn open(dir: &Path) -> Result<Trace, OpenError> {
+    let mut names = names_in(dir)?;
+    names.sort();
+    check_marker(dir, &names)?;
+    let mut trace = Trace::default();
+    for name in names {
+        let path = dir.join(&name);
+        if name.ends_with(PROCESS_FILE_SUFFIX) {
+            match File::open(&path) {
+                Ok(file) => trace.read_process(path, Box::new(file)),
+                Err(source) => trace.reject(&FileError::Io { path, source }),
+            }
+        } else if name != MARKER {
+            let text = format!("{} is not part of the trace and was not read: remove it", path.display());
+            trace.problems.push(Problem { text, fatal: false });
+        }
+    }
+    Ok(trace)
+}
+
+impl Trace {
+    /// Reads one process file into the trace; what is wrong with it becomes a problem.
+    pub fn read_process(&mut self, path: PathBuf, bytes: Box<dyn Bytes>) {
+        match ProcessFile::read(path, bytes) {
+            Ok(Some(mut process)) => {
+                self.problems.append(&mut process.problems);
+                self.processes.push(process);
+            }
+            Ok(None) => {}
+            Err(error) => self.reject(&error),
+        }
+    }
+
+    fn reject(&mut self, error: &FileError) {
+        self.problems.push(Problem { text: error.to_string(), fatal: true });
+    }
+}
+
+fn names_in(dir: &Path) -> Result<Vec<String>, OpenError> {
+    let path = || dir.to_path_buf();
+    let entries = fs::read_dir(dir).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => OpenError::Missing { path: path() },
+        io::ErrorKind::NotADirectory => OpenError::NotADirectory { path: path() },
+        _ => OpenError::Io { path: path(), source },
+    })?;
+    entries
+        .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<_, _>>()
+        .map_err(|source| OpenError::Io { path: path(), source })
+}
+
+fn check_marker(dir: &Path, names: &[String]) -> Result<(), OpenError> {
+    if names.iter().any(|name| name == MARKER) {
+        return Ok(());
+    }
+    let path = dir.to_path_buf();
+    match names.iter().find(|name| name.starts_with(MARKER_PREFIX)) {
+        Some(marker) => Err(OpenError::OtherVersion { path, marker: marker.clone() }),
+        None => Err(OpenError::NotATrace { path }),
+    }
+}

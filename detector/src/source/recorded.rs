@@ -1,0 +1,199 @@
+//! One process file: its header, its dictionary, its slots, and where its events lie.
+
+use super::{
+    bytes::{self, Bytes},
+    dictionary::Dictionary,
+    liveness,
+    slots::{self, SlotState},
+};
+use crate::finding::Problem;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+use trace_format::{
+    chunk::{self, CHUNK_ALIGN, ChunkKind},
+    process::{self, HEADER_BYTES, Header},
+    version::{CURRENT, Incompatible},
+    words::Copied,
+};
+
+/// A process file, read up to its events.
+#[derive(Debug)]
+pub struct ProcessFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its header.
+    pub header: Header,
+    /// Whether its process is still alive.
+    pub alive: bool,
+    /// What its ids stand for.
+    pub dictionary: Dictionary,
+    /// What its threads hold and wait for.
+    pub slots: Vec<SlotState>,
+    /// The chunks that hold events, in order of place.
+    pub segments: Vec<Chunk>,
+    /// The monotonic clock at the time of reading, in nanoseconds since the file was made.
+    pub now_ns: u64,
+    pub(super) problems: Vec<Problem>,
+    bytes: Box<dyn Bytes>,
+}
+
+/// Where the published part of a chunk's payload lies in its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// Offset of the payload.
+    pub start: u64,
+    /// Offset behind what is published of it, within the file.
+    pub end: u64,
+}
+
+/// Why a process file holds nothing that can be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The operating system refused.
+    #[error("cannot read {path}: {source}; check that you may read it")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file ends within its header.
+    #[error("{path} is truncated: it ends after {len} of its header's {HEADER_BYTES} bytes; copy or record it again")]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Its length in bytes.
+        len: u64,
+    },
+    /// The file does not begin like a process file.
+    #[error("{path} is not a recording: it does not begin with DLCTRACE; remove it from the trace, or record again")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is of another major version.
+    #[error("cannot read {path}: {source}")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Which is newer.
+        #[source]
+        source: Incompatible,
+    },
+}
+
+impl ProcessFile {
+    /// Reads all but the events. `None` if the process was killed before it had written the header: such a file
+    /// is empty or all zeros, and holds nothing.
+    ///
+    /// # Errors
+    ///
+    /// If nothing in the file can be read.
+    pub fn read(path: PathBuf, bytes: Box<dyn Bytes>) -> Result<Option<Self>, FileError> {
+        let io_error = |source| FileError::Io { path: path.clone(), source };
+        let len = bytes.len().map_err(io_error)?;
+        let head = bytes::copy(&*bytes, 0, HEADER_BYTES).map_err(io_error)?;
+        if head.iter().all(|byte| *byte == 0) {
+            return Ok(None);
+        }
+        if head.len() < HEADER_BYTES {
+            return Err(FileError::Truncated { path, len });
+        }
+        let Some(header) = Header::read(&Copied(&head)) else {
+            return Err(FileError::Foreign { path });
+        };
+        if let Err(source) = header.version.check_readable_by(CURRENT) {
+            return Err(FileError::Version { path, source });
+        }
+        let made_ns = trace_format::words::word_at(&head, process::word::MONOTONIC_NS);
+        let mut file = Self {
+            alive: liveness::is_alive(&header),
+            path,
+            header,
+            dictionary: Dictionary::default(),
+            slots: Vec::new(),
+            segments: Vec::new(),
+            now_ns: liveness::monotonic_ns().saturating_sub(made_ns),
+            problems: Vec::new(),
+            bytes,
+        };
+        if let Err(error) = file.read_chunks(len) {
+            file.problem(&format!("cannot be read to its end: {error}; what was read is reported"));
+        }
+        Ok(Some(file))
+    }
+
+    /// The file's bytes.
+    pub fn bytes(&self) -> &dyn Bytes {
+        &*self.bytes
+    }
+
+    /// Walks the chunks. Where one should be and is not, the file ends, unless another one follows: then the file
+    /// is damaged there, and reading goes on behind the damage.
+    fn read_chunks(&mut self, len: u64) -> io::Result<()> {
+        let mut at = HEADER_BYTES as u64;
+        let mut damaged_at = None;
+        while at < len {
+            let head = bytes::copy(&*self.bytes, at, chunk::HEADER_BYTES)?;
+            let Some(header) = chunk::Header::read(&Copied(&head)) else {
+                damaged_at.get_or_insert(at);
+                at += CHUNK_ALIGN as u64;
+                continue;
+            };
+            if let Some(damaged_at) = damaged_at.take() {
+                self.problem(&format!("is corrupt at byte {damaged_at}: the chunk there was skipped; record it again"));
+            }
+            self.read_chunk(&header, at, len)?;
+            at += header.bytes as u64;
+        }
+        // What a killed process leaves is a chunk without a magic and with nothing in it.
+        if let Some(damaged_at) = damaged_at
+            && !self.is_zero_at(damaged_at)?
+        {
+            self.problem(&format!("is corrupt at byte {damaged_at}: nothing behind it was read; record it again"));
+        }
+        Ok(())
+    }
+
+    fn read_chunk(&mut self, header: &chunk::Header, at: u64, len: u64) -> io::Result<()> {
+        let start = at + chunk::HEADER_BYTES as u64;
+        let published = at + header.head as u64;
+        if published > len {
+            self.problem(&format!("is truncated: it ends at byte {len}, within a chunk; copy or record it again"));
+        }
+        let chunk = Chunk { start, end: published.min(len).max(start) };
+        match header.kind {
+            ChunkKind::EVENTS => self.segments.push(chunk),
+            // A slot counts from the moment when its state says so, whatever the chunk's head.
+            ChunkKind::SLOTS => {
+                let chunk = Chunk { start, end: (at + header.bytes as u64).min(len).max(start) };
+                slots::read(&*self.bytes, chunk, len, &mut self.slots)?;
+            }
+            ChunkKind::DICTIONARY => {
+                // At most CHUNK_BYTES_MAX, and no more than the file has.
+                let payload = bytes::copy(&*self.bytes, chunk.start, (chunk.end - chunk.start) as usize)?;
+                // A chunk that the end of the file cuts was reported above.
+                if let Err(error) = self.dictionary.add(&payload)
+                    && published <= len
+                {
+                    self.problem(&format!("is corrupt: {error} at {at}; names and lines may be missing"));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn is_zero_at(&self, at: u64) -> io::Result<bool> {
+        let sample = bytes::copy(&*self.bytes, at, chunk::HEADER_BYTES)?;
+        Ok(sample.iter().all(|byte| *byte == 0))
+    }
+
+    fn problem(&mut self, text: &str) {
+        let text = format!("{} {text}", Path::display(&self.path));
+        self.problems.push(Problem { text, fatal: true });
+    }
+}

@@ -1,0 +1,105 @@
+//! Slots of a process file: what each thread holds and waits for.
+
+use super::{
+    bytes::{self, Bytes},
+    recorded::Chunk,
+};
+use rustc_hash::FxHashSet;
+use std::io;
+use trace_format::{
+    Event, ObjectId,
+    slot::{FIRST_OVERFLOW_HOLD, HOLDS_INLINE, HOLDS_OVERFLOW, Life, SLOT_BYTES, SLOT_WORDS, Snapshot},
+    words::{Copied, word_at},
+};
+
+/// How often a slot that is being written is looked at again.
+const LOOKS_MAX: usize = 4;
+
+/// What a thread holds and waits for, as its slot says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotState {
+    /// The thread as an object.
+    pub thread: u64,
+    /// Its id in the operating system.
+    pub tid: u32,
+    /// Whether it has ended.
+    pub ended: bool,
+    /// What it holds, oldest first, each like its ACQUIRE.
+    pub holds: Vec<Event>,
+    /// What it waits for, like a REQUEST or WAIT.
+    pub wait: Option<Event>,
+    /// A second object that matters to the wait.
+    pub wait_object: ObjectId,
+    /// Start of the wait, nanoseconds since the process file was made.
+    pub since_ns: u64,
+    /// Operations of the thread that were lost.
+    pub lost: u64,
+}
+
+/// Reads the slots in one chunk. Overflow records, which lie among them, are read with the slot they belong to.
+pub(super) fn read(bytes: &dyn Bytes, chunk: Chunk, file_len: u64, slots: &mut Vec<SlotState>) -> io::Result<()> {
+    let payload = bytes::copy(bytes, chunk.start, (chunk.end - chunk.start) as usize)?;
+    for (i, copy) in payload.chunks_exact(SLOT_BYTES).enumerate() {
+        // The first word of an overflow record is an offset in the file, which no life is as small as.
+        if matches!(Life(word_at(copy, 0)), Life::LIVE | Life::ENDED) {
+            let at = chunk.start + (i * SLOT_BYTES) as u64;
+            slots.extend(read_slot(bytes, copy.to_vec(), at, file_len)?);
+        }
+    }
+    Ok(())
+}
+
+fn read_slot(bytes: &dyn Bytes, mut copy: Vec<u8>, at: u64, file_len: u64) -> io::Result<Option<SlotState>> {
+    // A copy is not taken in one moment: two that agree are one that did not change.
+    for _ in 1..LOOKS_MAX {
+        let again = bytes::copy(bytes, at, SLOT_BYTES)?;
+        if again == copy {
+            break;
+        }
+        copy = again;
+    }
+    let snapshot = Snapshot::read(&Copied(&copy));
+    if !matches!(snapshot.life, Life::LIVE | Life::ENDED) {
+        return Ok(None);
+    }
+    let mut holds: Vec<Event> = snapshot.holds.iter().copied().take(snapshot.n_holds).collect();
+    if snapshot.n_holds > HOLDS_INLINE {
+        read_overflow(bytes, snapshot.overflow, file_len, snapshot.n_holds, &mut holds)?;
+    }
+    let ended = snapshot.life == Life::ENDED;
+    Ok(Some(SlotState {
+        thread: snapshot.thread,
+        tid: snapshot.tid,
+        ended,
+        holds,
+        wait: snapshot.wait.filter(|_| !ended),
+        wait_object: ObjectId(snapshot.wait_object),
+        since_ns: snapshot.since_ns,
+        lost: snapshot.lost,
+    }))
+}
+
+/// Follows the chain of overflow records. Each is visited once, so a chain that bites its tail ends.
+fn read_overflow(
+    bytes: &dyn Bytes,
+    mut at: u64,
+    file_len: u64,
+    n_holds: usize,
+    holds: &mut Vec<Event>,
+) -> io::Result<()> {
+    let mut visited = FxHashSet::default();
+    let n_records_max = file_len / SLOT_BYTES as u64;
+    while holds.len() < n_holds && at != 0 && at.checked_add(SLOT_BYTES as u64).is_some_and(|end| end <= file_len) {
+        if !visited.insert(at) || visited.len() as u64 > n_records_max {
+            break;
+        }
+        let record = bytes::copy(bytes, at, SLOT_BYTES)?;
+        let n_more = (n_holds - holds.len()).min(HOLDS_OVERFLOW);
+        let words = (FIRST_OVERFLOW_HOLD..SLOT_WORDS).step_by(Event::WORDS);
+        holds.extend(
+            words.take(n_more).map(|word| Event::from_words([word_at(&record, word), word_at(&record, word + 1)])),
+        );
+        at = word_at(&record, 0);
+    }
+    Ok(())
+}

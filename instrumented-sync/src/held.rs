@@ -1,0 +1,137 @@
+//! The guard of every wrapper: a hold and the native guard.
+
+use crate::{identity::Identity, probe};
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::atomic::{AtomicU8, Ordering::Relaxed},
+};
+use trace_format::{Flags, Mode};
+
+/// Something held: the guard type behind [`MutexGuard`](crate::MutexGuard), and the read and write guards.
+///
+/// Behaves as std's guard does. The fields drop in order: the release is recorded, then the lock is freed;
+/// the other way round another thread's acquire could be recorded before this release.
+#[must_use = "if unused the lock is released immediately"]
+pub struct Held<'a, G> {
+    hold: Hold<'a>,
+    guard: G,
+}
+
+impl<'a, G> Held<'a, G> {
+    pub(crate) const fn new(hold: Hold<'a>, guard: G) -> Self {
+        Self { hold, guard }
+    }
+
+    pub(crate) fn into_parts(self) -> (Hold<'a>, G) {
+        (self.hold, self.guard)
+    }
+}
+
+impl<G: Deref> Deref for Held<'_, G> {
+    type Target = G::Target;
+
+    #[inline]
+    fn deref(&self) -> &G::Target {
+        self.hold.touch(Flags::READ);
+        &self.guard
+    }
+}
+
+impl<G: DerefMut> DerefMut for Held<'_, G> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut G::Target {
+        self.hold.touch_mut(Flags::WROTE);
+        &mut self.guard
+    }
+}
+
+impl<G: fmt::Debug> fmt::Debug for Held<'_, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.guard.fmt(f)
+    }
+}
+
+impl<G: fmt::Display> fmt::Display for Held<'_, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.guard.fmt(f)
+    }
+}
+
+/// The recorded side of a guard: dropping it records the release.
+pub(crate) struct Hold<'a> {
+    identity: &'a Identity,
+    /// Number of the acquire.
+    seq: u64,
+    mode: Mode,
+    recorded: bool,
+    /// What was done to the data so far, as [`Flags`] of the RELEASE.
+    touched: AtomicU8,
+}
+
+impl<'a> Hold<'a> {
+    /// A hold whose acquire was recorded.
+    #[inline]
+    pub(crate) const fn recorded(identity: &'a Identity, mode: Mode, seq: u64) -> Self {
+        Self { identity, seq, mode, recorded: true, touched: AtomicU8::new(0) }
+    }
+
+    /// A hold whose acquire was not recorded; its release will not be either.
+    #[inline]
+    pub(crate) const fn unrecorded(identity: &'a Identity, mode: Mode) -> Self {
+        Self { identity, seq: 0, mode, recorded: false, touched: AtomicU8::new(0) }
+    }
+
+    pub(crate) const fn identity(&self) -> &'a Identity {
+        self.identity
+    }
+
+    pub(crate) const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    pub(crate) const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    pub(crate) const fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+
+    #[inline]
+    pub(crate) fn touched(&self) -> Flags {
+        // Relaxed: see `touch`.
+        Flags(self.touched.load(Relaxed))
+    }
+
+    /// Records the release with further flags, now instead of when dropped.
+    pub(crate) fn release_with(mut self, flags: Flags) {
+        if std::mem::take(&mut self.recorded) {
+            probe::release(&self, flags);
+        }
+    }
+
+    #[inline]
+    fn touch(&self, flag: Flags) {
+        // Relaxed: a byte of this guard; threads that share the guard all set the same bit. The test keeps the
+        // line clean for those who share it.
+        let touched = self.touched.load(Relaxed);
+        if touched & flag.0 == 0 {
+            self.touched.store(touched | flag.0, Relaxed);
+        }
+    }
+
+    #[inline]
+    fn touch_mut(&mut self, flag: Flags) {
+        *self.touched.get_mut() |= flag.0;
+    }
+}
+
+impl Drop for Hold<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.recorded {
+            probe::release(self, Flags::NONE);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What makes a primitive one object of the trace.
+
+use crate::recorder::{Local, latch};
+use std::{
+    fmt,
+    panic::Location,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+use trace_format::{Event, Flags, Kind, MESSAGE_MAX, ObjectId, ObjectKind};
+
+/// Identity of a primitive: an object id, taken at the first recorded operation, and the number that orders
+/// operations on it.
+///
+/// The only field of a wrapper with a destructor, and not generic: wrappers keep std's variance and drop check.
+pub(crate) struct Identity {
+    object: AtomicU64,
+    /// Number of the latest exclusive acquire, or of the latest notify or message.
+    version: AtomicU64,
+    created_at: &'static Location<'static>,
+}
+
+/// What an object is, as a function so that nothing is computed before it is needed.
+pub(crate) type Class = fn() -> (ObjectKind, &'static str);
+
+impl Identity {
+    #[track_caller]
+    pub(crate) const fn new() -> Self {
+        Self { object: AtomicU64::new(0), version: AtomicU64::new(0), created_at: Location::caller() }
+    }
+
+    /// The object id; takes one if there is none. 0 if none can be had.
+    #[inline]
+    pub(crate) fn object(&self, local: &Local, class: Class) -> u64 {
+        // Relaxed: an id is a number; what orders operations on the object is the object.
+        match self.object.load(Relaxed) {
+            0 => self.take_object(local, class),
+            object => object,
+        }
+    }
+
+    /// The object id, 0 if it has none yet.
+    #[inline]
+    pub(crate) fn known_object(&self) -> u64 {
+        // Relaxed: as in `object`.
+        self.object.load(Relaxed)
+    }
+
+    #[cold]
+    fn take_object(&self, local: &Local, class: Class) -> u64 {
+        if !local.prepare() {
+            return 0;
+        }
+        let taken = local.take_object();
+        // Relaxed: as in `object`. The thread that comes second uses the first one's id, its own is never used.
+        if taken == 0 || self.object.compare_exchange(0, taken, Relaxed, Relaxed).is_err() {
+            return self.object.load(Relaxed);
+        }
+        let (kind, type_name) = class();
+        let class = Local::class(kind, type_name);
+        let site = Local::bare_site(self.created_at);
+        local.append(Event::new(Kind::CREATE, Flags::NONE, site, ObjectId(taken), u64::from(class)));
+        taken
+    }
+
+    /// Numbers an exclusive acquire; the caller holds the object exclusively.
+    #[inline]
+    pub(crate) fn next_version(&self) -> u64 {
+        // Relaxed, and a load and a store: the object is held, so nobody else is here, and the lock itself
+        // orders this holder after the last.
+        let version = (self.version.load(Relaxed) + 1) & MESSAGE_MAX;
+        self.version.store(version, Relaxed);
+        version
+    }
+
+    /// Number of the latest exclusive acquire; the caller holds the object at least shared.
+    #[inline]
+    pub(crate) fn version(&self) -> u64 {
+        // Relaxed: as in `next_version`; while it is held shared nobody writes.
+        self.version.load(Relaxed)
+    }
+
+    /// Numbers a message or a notify, of which several may be made at once.
+    pub(crate) fn next_number(&self) -> u64 {
+        // Relaxed: all that matters is that numbers are unique.
+        (self.version.fetch_add(1, Relaxed) + 1) & MESSAGE_MAX
+    }
+}
+
+impl Drop for Identity {
+    #[inline]
+    fn drop(&mut self) {
+        let object = *self.object.get_mut();
+        if object != 0 && latch::recording() {
+            destroyed(object);
+        }
+    }
+}
+
+#[cold]
+fn destroyed(object: u64) {
+    Local::with(|local| {
+        if local.prepare() {
+            local.append(Event::new(Kind::DESTROY, Flags::NONE, 0, ObjectId(object), 0));
+        }
+    });
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity").field("created_at", &self.created_at).finish_non_exhaustive()
+    }
+}

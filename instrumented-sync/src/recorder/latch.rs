@@ -1,0 +1,74 @@
+//! Whether this process records: decided once, at the first operation, and never taken back.
+
+use super::{local::Local, platform, process};
+use crate::trace::StartError;
+use std::{
+    path::Path,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
+};
+
+const UNDECIDED: u8 = 0;
+const OFF: u8 = 1;
+const ON: u8 = 2;
+
+static STATE: AtomicU8 = AtomicU8::new(UNDECIDED);
+
+/// Held while deciding, and while `start` turns "off" into "on"; keeps why recording was refused.
+static REFUSAL: Mutex<Option<StartError>> = Mutex::new(None);
+
+/// Whether operations are recorded: one load and a branch that the processor predicts.
+#[inline]
+pub(crate) fn recording() -> bool {
+    // Relaxed: an operation that misses the turn to ON is one that came before it; what recording needs is
+    // behind the recorder's lock.
+    match STATE.load(Ordering::Relaxed) {
+        OFF => false,
+        ON => true,
+        _ => decide(),
+    }
+}
+
+#[cold]
+fn decide() -> bool {
+    // The environment is read with the program's allocator. Should that use one of our locks, its operation
+    // finds this thread busy and goes through unrecorded.
+    let Some(_busy) = Local::enter() else { return false };
+    let mut refusal = REFUSAL.lock().unwrap_or_else(PoisonError::into_inner);
+    // Relaxed: REFUSAL is held.
+    if STATE.load(Ordering::Relaxed) == UNDECIDED {
+        let wanted = if platform::is_secure() { None } else { std::env::var_os(trace_format::TRACE_VARIABLE) };
+        let started = wanted.filter(|dir| !dir.is_empty()).map(|dir| process::configure(Path::new(&dir)));
+        let on = matches!(started, Some(Ok(())));
+        *refusal = started.and_then(Result::err);
+        // Relaxed: see `recording`.
+        STATE.store(if on { ON } else { OFF }, Ordering::Relaxed);
+    }
+    // Relaxed: REFUSAL is held.
+    STATE.load(Ordering::Relaxed) == ON
+}
+
+/// Turns recording on, into `dir`.
+pub(crate) fn start(dir: &Path) -> Result<(), StartError> {
+    if recording() {
+        return Err(StartError::AlreadyRecording);
+    }
+    let Some(_busy) = Local::enter() else { return Err(StartError::Reentrant) };
+    let _decided = REFUSAL.lock().unwrap_or_else(PoisonError::into_inner);
+    // Relaxed: REFUSAL is held, which serialises everybody who turns recording on.
+    if STATE.load(Ordering::Relaxed) == ON {
+        return Err(StartError::AlreadyRecording);
+    }
+    process::configure(dir)?;
+    // Relaxed: see `recording`.
+    STATE.store(ON, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Why recording, which the environment asked for, was refused.
+pub(crate) fn refusal() -> Option<StartError> {
+    recording();
+    REFUSAL.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}

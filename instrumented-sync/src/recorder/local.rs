@@ -1,0 +1,374 @@
+//! A thread's own end of the recorder: the segment that it appends to, its slot, its caches.
+//!
+//! The variable has no destructor, so it works in every destructor of the program and is never "gone"; that the
+//! thread ends is learnt through [`platform::call_at_thread_end`].
+//!
+//! **Room.** `end` is the word up to which [`Local::prepare`] hands out room; it is at most a page away, so that
+//! the comparison that finds the segment full also finds that it is time for a TIME event. Behind the last room
+//! a segment keeps [`SLACK_WORDS`] for operations of signal handlers between prepare and append.
+//!
+//! **Busy.** While the thread changes any of this, `end` is 0: a signal handler that comes in between finds no
+//! room, goes the cold way, and there finds `busy` or the swapped-out `end`. So the hot path pays for re-entrancy
+//! with two plain stores.
+
+mod life;
+mod overflow;
+mod refill;
+
+pub(super) use life::{after_fork_in_child, before_fork, thread_ends};
+
+use self::overflow::Overflow;
+use super::{
+    platform,
+    process::{self, Slot},
+    site,
+};
+use std::{
+    cell::{Cell, RefCell},
+    panic::Location,
+    sync::atomic::{AtomicU64, Ordering, compiler_fence},
+};
+use trace_format::{
+    Event, ObjectId, ObjectKind,
+    chunk::{self, HEADER_WORDS},
+    dictionary::Record,
+    segment::RawWords,
+    slot::{self, FIRST_HOLD, FIRST_OVERFLOW_HOLD, HOLDS_INLINE, HOLDS_OVERFLOW, SLOT_WORDS},
+    words::{ReadWords, Words},
+};
+
+/// A segment's first size; each next one of the thread is four times as long, up to the last size.
+const SEGMENT_BYTES_FIRST: usize = 64 << 10;
+const SEGMENT_BYTES_LAST: usize = 1 << 20;
+
+/// Room that one operation may need: a CREATE is prepared by itself, REQUEST and ACQUIRE together.
+const ROOM_WORDS: usize = 2 * Event::WORDS;
+
+/// Room behind the last room: 16 operations of nested signal handlers.
+const SLACK_WORDS: usize = 64;
+
+/// Words between two looks at the clock.
+const PAGE_WORDS: usize = 512;
+
+/// Stands in for the words of a thread that has none. Nobody reads them.
+static NO_WORDS: [AtomicU64; SLOT_WORDS] = [const { AtomicU64::new(0) }; SLOT_WORDS];
+
+// SAFETY: a static is live memory; `Local` reaches at most `SLOT_WORDS` words of it, as it would of a slot.
+const NONE: RawWords = unsafe { RawWords::new(NO_WORDS.as_ptr()) };
+
+/// Words of a thread's private memory: the caches, a scratch segment, and what fork needs to remember.
+const SCRATCH_AT: usize = site::CACHE_WORDS;
+const SCRATCH_WORDS: usize = HEADER_WORDS + ROOM_WORDS + SLACK_WORDS;
+const FORK_AT: usize = SCRATCH_AT + SCRATCH_WORDS;
+const COUNTS_AT: usize = FORK_AT + SLOT_WORDS;
+const AREA_WORDS: usize = COUNTS_AT + 8;
+
+/// A thread's private memory.
+#[derive(Clone, Copy)]
+pub(super) struct Area(&'static [AtomicU64]);
+
+impl Area {
+    #[inline]
+    pub(super) fn words(self, at: usize, n: usize) -> &'static [AtomicU64] {
+        &self.0[at..at + n]
+    }
+
+    #[inline]
+    pub(super) fn pair_captures(self) -> u64 {
+        // Relaxed, here and below: private to the thread.
+        self.0[COUNTS_AT].load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_pair_capture(self) {
+        self.0[COUNTS_AT].store(self.pair_captures() + 1, Ordering::Relaxed);
+    }
+
+    fn clear(self) {
+        self.0.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+    }
+}
+
+/// Where appends of a thread go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// Nowhere yet, or no more: the thread has not begun, or has ended.
+    Nothing,
+    /// Into its segment.
+    Segment,
+    /// Into scratch memory, to be counted as lost.
+    Scratch,
+    /// Nowhere for ever: there is not even private memory.
+    Refused,
+}
+
+/// A thread's end of the recorder.
+pub(crate) struct Local {
+    words: Cell<RawWords>,
+    at: Cell<usize>,
+    end: Cell<usize>,
+    slot: Cell<RawWords>,
+    n_holds: Cell<usize>,
+    area: Cell<Option<Area>>,
+
+    target: Cell<Target>,
+    busy: Cell<bool>,
+    thread: Cell<u64>,
+    announced: Cell<u64>,
+    next_object: Cell<u64>,
+    objects_end: Cell<u64>,
+    segment: Cell<Option<&'static [AtomicU64]>>,
+    segment_bytes: Cell<usize>,
+    n_segments: Cell<u64>,
+    real_slot: Cell<Option<Slot>>,
+    overflow: RefCell<Overflow>,
+    n_lost: Cell<u64>,
+    lost_event: Cell<Option<(RawWords, usize, u64)>>,
+}
+
+thread_local! {
+    static LOCAL: Local = const {
+        Local {
+            words: Cell::new(NONE),
+            at: Cell::new(0),
+            end: Cell::new(0),
+            slot: Cell::new(NONE),
+            n_holds: Cell::new(0),
+            area: Cell::new(None),
+            target: Cell::new(Target::Nothing),
+            busy: Cell::new(false),
+            thread: Cell::new(0),
+            announced: Cell::new(0),
+            next_object: Cell::new(0),
+            objects_end: Cell::new(0),
+            segment: Cell::new(None),
+            segment_bytes: Cell::new(SEGMENT_BYTES_FIRST),
+            n_segments: Cell::new(0),
+            real_slot: Cell::new(None),
+            overflow: RefCell::new(Overflow::new()),
+            n_lost: Cell::new(0),
+            lost_event: Cell::new(None),
+        }
+    };
+}
+
+/// While it lives, operations of this thread go through unrecorded.
+pub(crate) struct Busy {
+    end: usize,
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        LOCAL.with(|local| {
+            compiler_fence(Ordering::SeqCst);
+            local.busy.set(false);
+            local.end.set(self.end);
+        });
+    }
+}
+
+impl Local {
+    /// Runs `f` with this thread's end of the recorder.
+    #[inline]
+    pub(crate) fn with<R>(f: impl FnOnce(&Self) -> R) -> R {
+        LOCAL.with(f)
+    }
+
+    /// Marks this thread busy; `None` if it is already.
+    pub(crate) fn enter() -> Option<Busy> {
+        LOCAL.with(|local| {
+            // A thread that can append has an end, unless it is just appending.
+            let appending = local.end.get() == 0 && matches!(local.target.get(), Target::Segment | Target::Scratch);
+            if local.busy.get() || appending {
+                return None;
+            }
+            local.busy.set(true);
+            let end = local.end.replace(0);
+            compiler_fence(Ordering::SeqCst);
+            Some(Busy { end })
+        })
+    }
+
+    /// Makes room for an operation's events. False if the operation cannot be recorded.
+    #[inline]
+    pub(crate) fn prepare(&self) -> bool {
+        self.at.get() + ROOM_WORDS <= self.end.get() || self.refill()
+    }
+
+    /// Appends and publishes one event, for which there must be room.
+    #[inline]
+    pub(crate) fn append(&self, event: Event) {
+        self.write(|words, at| chunk::write(&words, at, event));
+    }
+
+    /// Appends an event with its extension; published together.
+    pub(crate) fn append_extended(&self, event: Event, extension: Event) {
+        self.write(|words, at| chunk::write(&words, chunk::write(&words, at, event), extension));
+    }
+
+    /// Appends an ACQUIRE and publishes the hold that it begins.
+    #[inline]
+    pub(crate) fn append_acquire(&self, event: Event) {
+        self.write(|words, at| {
+            let at = chunk::write(&words, at, event);
+            let n = self.n_holds.get();
+            let slot = self.slot.get();
+            if n < HOLDS_INLINE {
+                slot::push(&slot, &slot, FIRST_HOLD + n * Event::WORDS, n, event);
+            } else {
+                self.push_overflow(n, event);
+            }
+            self.n_holds.set(n + 1);
+            at
+        });
+    }
+
+    /// Appends a RELEASE and takes back the hold that it ends.
+    #[inline]
+    pub(crate) fn append_release(&self, event: Event) {
+        self.write(|words, at| {
+            let at = chunk::write(&words, at, event);
+            let n = self.n_holds.get();
+            if n > 0 && n <= HOLDS_INLINE && self.hold(n - 1).object() == event.object() {
+                slot::pop(&self.slot.get(), n - 1);
+                self.n_holds.set(n - 1);
+            } else {
+                self.remove_hold(event.object());
+            }
+            at
+        });
+    }
+
+    #[inline]
+    fn write(&self, f: impl FnOnce(RawWords, usize) -> usize) {
+        let end = self.end.replace(0);
+        compiler_fence(Ordering::SeqCst);
+        let words = self.words.get();
+        let at = f(words, self.at.get());
+        chunk::publish(&words, at);
+        self.at.set(at);
+        compiler_fence(Ordering::SeqCst);
+        self.end.set(end);
+    }
+
+    /// The site of an operation at `location`; captures its stack if it is new. Call after [`Self::prepare`].
+    #[inline]
+    pub(crate) fn site(&self, location: &'static Location<'static>) -> u32 {
+        let Some(area) = self.area.get() else { return 0 };
+        let stack_pointer = platform::stack_pointer();
+        match site::by_depth(area, location, stack_pointer) {
+            Some(site) => site,
+            None => Self::enter().map_or(0, |_busy| site::enter_depth(area, location, stack_pointer)),
+        }
+    }
+
+    /// The site of an acquire of `object` at `location`. Call after [`Self::prepare`].
+    #[inline]
+    pub(crate) fn acquire_site(&self, location: &'static Location<'static>, object: u64) -> u32 {
+        let n = self.n_holds.get();
+        let Some(area) = self.area.get() else { return 0 };
+        if n == 0 || n > HOLDS_INLINE {
+            return self.site(location);
+        }
+        let key = site::pair_key(area, self.hold(n - 1).words()[0], object, location);
+        match site::by_pair(area, key) {
+            Some(site) => site,
+            None => Self::enter().map_or(0, |_busy| site::enter_pair(area, key, location)),
+        }
+    }
+
+    /// A new object id; 0 if none can be had.
+    pub(crate) fn take_object(&self) -> u64 {
+        Self::enter().map_or(0, |_busy| self.next_object())
+    }
+
+    fn next_object(&self) -> u64 {
+        if self.next_object.get() == self.objects_end.get() {
+            let (first, end) = process::take_objects();
+            self.next_object.set(first);
+            self.objects_end.set(end);
+        }
+        let object = self.next_object.get();
+        if object != 0 {
+            self.next_object.set(object + 1);
+        }
+        object
+    }
+
+    /// Id of a class of objects.
+    pub(crate) fn class(kind: ObjectKind, type_name: &'static str) -> u32 {
+        Self::enter().map_or(0, |_busy| process::intern_class(kind, type_name))
+    }
+
+    /// Id of a location without a stack: where something was made.
+    pub(crate) fn bare_site(location: &'static Location<'static>) -> u32 {
+        Self::enter().map_or(0, |_busy| process::intern_site(location, &[]))
+    }
+
+    /// Names an object.
+    pub(crate) fn label(object: u64, text: &str) {
+        if let Some(_busy) = Self::enter() {
+            process::write_record(&Record::Label { object: ObjectId(object), text: text.as_bytes() });
+        }
+    }
+
+    /// Says under which object id this thread was announced by a FORK; before its first operation.
+    pub(crate) fn announce(&self, object: u64) {
+        self.announced.set(object);
+    }
+
+    /// Object id of this thread; 0 before its first operation.
+    pub(crate) fn thread(&self) -> u64 {
+        self.thread.get()
+    }
+
+    /// Publishes in the slot what the thread is about to wait for.
+    pub(crate) fn begin_wait(&self, wait: Event, second: u64) {
+        slot::begin_wait(&self.slot.get(), wait, second, process::elapsed_ns());
+    }
+
+    /// Publishes in the slot that the wait is over.
+    pub(crate) fn end_wait(&self) {
+        slot::end_wait(&self.slot.get());
+    }
+
+    fn hold(&self, n: usize) -> Event {
+        let (words, at) = self.hold_place(n);
+        // Relaxed: this thread wrote it.
+        Event::from_words([words.load(at, Ordering::Relaxed), words.load(at + 1, Ordering::Relaxed)])
+    }
+
+    /// Where hold number `n` lies: in the slot, or in the overflow record that its number leads to.
+    fn hold_place(&self, n: usize) -> (RawWords, usize) {
+        let slot = self.slot.get();
+        if n < HOLDS_INLINE {
+            return (slot, FIRST_HOLD + n * Event::WORDS);
+        }
+        let (record, place) = ((n - HOLDS_INLINE) / HOLDS_OVERFLOW, (n - HOLDS_INLINE) % HOLDS_OVERFLOW);
+        (self.overflow.borrow().record(record).unwrap_or(NONE), FIRST_OVERFLOW_HOLD + place * Event::WORDS)
+    }
+
+    #[cold]
+    fn push_overflow(&self, n: usize, hold: Event) {
+        if (n - HOLDS_INLINE) % HOLDS_OVERFLOW == 0 {
+            self.overflow.borrow_mut().extend_to(self.slot.get(), (n - HOLDS_INLINE) / HOLDS_OVERFLOW);
+        }
+        let (words, at) = self.hold_place(n);
+        slot::push(&self.slot.get(), &words, at, n, hold);
+    }
+
+    /// Takes a hold out of the middle: a guard that was not the newest is dropped.
+    #[cold]
+    fn remove_hold(&self, object: ObjectId) {
+        let n = self.n_holds.get();
+        let Some(found) = (0..n).rev().find(|i| self.hold(*i).object() == object) else { return };
+        for i in found + 1..n {
+            let (words, at) = self.hold_place(i - 1);
+            let [first, second] = self.hold(i).words();
+            // Relaxed: a thread that is removing does not wait, so no snapshot of it claims to be exact.
+            words.store(at, first, Ordering::Relaxed);
+            words.store(at + 1, second, Ordering::Relaxed);
+        }
+        slot::pop(&self.slot.get(), n - 1);
+        self.n_holds.set(n - 1);
+    }
+}

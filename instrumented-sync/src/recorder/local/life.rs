@@ -1,0 +1,157 @@
+//! How a thread's end of the recorder begins and ends, and what fork does to it.
+
+use super::{
+    super::{platform, process},
+    AREA_WORDS, Area, FORK_AT, LOCAL, Local, NONE, Target,
+};
+use std::sync::atomic::Ordering;
+use trace_format::{
+    Event, Flags, Kind, ObjectId,
+    dictionary::Record,
+    segment::RawWords,
+    slot::{self, FIRST_HOLD, HOLDS_INLINE, Life, SLOT_WORDS},
+    words::{ReadWords, Words},
+};
+
+impl Local {
+    /// Gives the thread its memory, slot, segment and identity. Called while busy.
+    ///
+    /// Before this operation takes its own lock, so what is allocated here (a foreign thread's name may be) meets
+    /// an allocator that this operation has not locked.
+    pub(super) fn begin(&self) {
+        if self.area.get().is_none() {
+            self.area.set(process::take_area(AREA_WORDS * 8).map(Area));
+        }
+        let Some(area) = self.area.get() else {
+            self.target.set(Target::Refused);
+            return;
+        };
+        let inherited = self.inherited_holds(area);
+        area.clear();
+        let forked = self.announced.replace(0);
+        self.thread.set(if forked == 0 { self.next_object() } else { forked });
+        self.take_slot(&inherited);
+        self.describe();
+        self.next_segment();
+        let flags = if forked == 0 { Flags::NONE } else { Flags::FORKED };
+        self.put(Event::new(Kind::BEGIN, flags, 0, ObjectId(self.thread.get()), 0));
+        for hold in inherited.into_iter().filter(|hold| *hold != Event::default()) {
+            self.put(hold);
+        }
+        platform::call_at_thread_end();
+    }
+
+    fn take_slot(&self, inherited: &[Event; HOLDS_INLINE]) {
+        let slot = process::take_slot();
+        self.real_slot.set(slot);
+        // SAFETY: slots are never unmapped.
+        let words = slot.map_or(NONE, |slot| unsafe { RawWords::new(slot.words.as_ptr()) });
+        self.slot.set(words);
+        self.overflow.borrow_mut().forget();
+        self.n_holds.set(0);
+        // Relaxed: the release store of the state below publishes all of it.
+        (0..SLOT_WORDS).for_each(|word| words.store(word, 0, Ordering::Relaxed));
+        words.store(slot::word::THREAD, self.thread.get(), Ordering::Relaxed);
+        words.store(slot::word::TID, u64::from(platform::tid()), Ordering::Relaxed);
+        for (n, hold) in inherited.iter().take_while(|hold| **hold != Event::default()).enumerate() {
+            slot::push(&words, &words, FIRST_HOLD + n * Event::WORDS, n, *hold);
+            self.n_holds.set(n + 1);
+        }
+        // Release: a reader that sees the slot live sees whose it is.
+        words.store(slot::word::STATE, Life::LIVE.0, Ordering::Release);
+    }
+
+    fn describe(&self) {
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or("").as_bytes();
+        let object = ObjectId(self.thread.get());
+        process::write_record(&Record::Thread { object, tid: platform::tid(), start: platform::thread_start(), name });
+    }
+
+    /// In a forked child: the holds that [`before_fork`] saved, without their sites, which are the parent's.
+    fn inherited_holds(&self, area: Area) -> [Event; HOLDS_INLINE] {
+        let saved = area.words(FORK_AT, SLOT_WORDS);
+        let mut holds = [Event::default(); HOLDS_INLINE];
+        for (n, hold) in holds.iter_mut().enumerate().take(self.n_holds.get()) {
+            let at = FIRST_HOLD + n * Event::WORDS;
+            let saved = Event::from_words([at, at + 1].map(|word| saved[word].load(Ordering::Relaxed)));
+            *hold = Event::new(saved.kind(), saved.flags(), 0, saved.object(), saved.seq());
+        }
+        holds
+    }
+
+    /// Says that the thread has ended and gives back what it had.
+    fn end(&self) {
+        if self.prepare() {
+            self.append(Event::new(Kind::END, Flags::NONE, 0, ObjectId(self.thread.get()), 0));
+        }
+        let Some(busy) = Self::enter() else { return };
+        self.count_scratch();
+        if let Some(segment) = self.segment.take() {
+            process::return_segment(segment, self.target.get() == Target::Scratch);
+        }
+        if let Some(slot) = self.real_slot.take() {
+            let life = if self.n_holds.get() == 0 { Life::FREE } else { Life::ENDED };
+            self.slot.get().store(slot::word::STATE, life.0, Ordering::Release);
+            if life == Life::FREE {
+                self.overflow.borrow_mut().give_back();
+                process::return_slot(slot);
+            }
+        }
+        if let Some(area) = self.area.take() {
+            process::return_area(area.0);
+        }
+        self.detach();
+        // A later destructor that locks begins anew, under the same id.
+        self.announced.set(0);
+        self.n_holds.set(0);
+        std::mem::forget(busy);
+        self.busy.set(false);
+    }
+
+    /// Forgets all memory but the private one.
+    fn detach(&self) {
+        self.target.set(Target::Nothing);
+        self.words.set(NONE);
+        self.slot.set(NONE);
+        self.at.set(0);
+        self.end.set(0);
+        self.segment.set(None);
+        self.real_slot.set(None);
+        self.lost_event.set(None);
+    }
+}
+
+/// This thread ends; all its other destructors have run.
+pub(in crate::recorder) fn thread_ends() {
+    LOCAL.with(|local| {
+        if matches!(local.target.get(), Target::Segment | Target::Scratch) {
+            local.end();
+        }
+    });
+}
+
+/// In the parent, before a fork: remembers what this thread holds, in memory that the child gets a copy of.
+/// (The slot is shared with the child, and the parent goes on changing it.)
+pub(in crate::recorder) fn before_fork() {
+    LOCAL.with(|local| {
+        let Some(area) = local.area.get() else { return };
+        let slot = local.slot.get();
+        for (word, saved) in area.words(FORK_AT, SLOT_WORDS).iter().enumerate() {
+            saved.store(slot.load(word, Ordering::Relaxed), Ordering::Relaxed);
+        }
+    });
+}
+
+/// In a forked child: leaves the parent's memory alone; the next operation begins a thread of this process.
+pub(in crate::recorder) fn after_fork_in_child() {
+    LOCAL.with(|local| {
+        if matches!(local.target.get(), Target::Segment | Target::Scratch) {
+            local.detach();
+            // Ids of the parent's block would go on meaning the parent's objects.
+            local.next_object.set(0);
+            local.objects_end.set(0);
+            local.announced.set(0);
+        }
+    });
+}

@@ -1,0 +1,152 @@
+//! The cold way to room: a thread that begins, a page or a segment that is full, or no space at all.
+
+use super::{
+    super::process, Local, PAGE_WORDS, ROOM_WORDS, SCRATCH_AT, SCRATCH_WORDS, SEGMENT_BYTES_LAST, SLACK_WORDS, Target,
+};
+use std::sync::atomic::{AtomicU64, Ordering, compiler_fence};
+use trace_format::{
+    Event, Flags, Kind, MESSAGE_MAX, ObjectId,
+    chunk::{self, HEADER_WORDS},
+    segment::RawWords,
+    slot,
+    words::Words,
+};
+
+/// Events that a thread without space loses before it asks for space again.
+const LOST_BEFORE_RETRY: u64 = 4096;
+
+impl Local {
+    /// Makes room for an operation. False if it cannot be recorded: the thread is busy, or was refused.
+    #[cold]
+    pub(super) fn refill(&self) -> bool {
+        let Some(busy) = Self::enter() else { return false };
+        if self.target.get() == Target::Nothing {
+            self.begin();
+        }
+        let end = match self.target.get() {
+            Target::Nothing | Target::Refused => return false,
+            Target::Segment => self.refill_segment(),
+            Target::Scratch => self.refill_scratch(),
+        };
+        // What `enter` saved is out of date: this is the new end.
+        std::mem::forget(busy);
+        compiler_fence(Ordering::SeqCst);
+        self.busy.set(false);
+        self.end.set(end);
+        true
+    }
+
+    /// Appends while the thread is busy; a segment's slack has room for it.
+    pub(super) fn put(&self, event: Event) {
+        let words = self.words.get();
+        let at = chunk::write(&words, self.at.get(), event);
+        chunk::publish(&words, at);
+        self.at.set(at);
+    }
+
+    fn put_time(&self) {
+        self.put(Event::new(Kind::TIME, Flags::NONE, 0, ObjectId::NONE, process::elapsed_ns() / 1000));
+    }
+
+    fn refill_segment(&self) -> usize {
+        let Some(segment) = self.segment.get() else { return self.next_segment() };
+        if self.at.get() + ROOM_WORDS > segment_end(segment) {
+            return self.next_segment();
+        }
+        self.put_time();
+        self.page_end(segment)
+    }
+
+    /// The end of the room on this page.
+    fn page_end(&self, segment: &[AtomicU64]) -> usize {
+        let at = self.at.get();
+        (at + PAGE_WORDS).min(segment_end(segment)).max(at + ROOM_WORDS)
+    }
+
+    /// Goes on in a new segment, or counts what is lost from here on. Returns the end of the room.
+    pub(super) fn next_segment(&self) -> usize {
+        match process::take_segment(self.thread.get(), self.segment_bytes.get()) {
+            Some((words, at)) => {
+                if let Some(full) = self.segment.get() {
+                    process::return_segment(full, true);
+                }
+                self.use_segment(words, at)
+            }
+            None => self.lose_from_here(),
+        }
+    }
+
+    fn use_segment(&self, words: &'static [AtomicU64], at: usize) -> usize {
+        self.target.set(Target::Segment);
+        self.segment.set(Some(words));
+        self.segment_bytes.set((self.segment_bytes.get() * 4).min(SEGMENT_BYTES_LAST));
+        // SAFETY: the segment stays mapped until this thread returns it, and `end` keeps appends inside it.
+        self.words.set(unsafe { RawWords::new(words.as_ptr()) });
+        self.at.set(at);
+        self.lost_event.set(None);
+        let n = self.n_segments.replace(self.n_segments.get() + 1);
+        self.put(Event::new(Kind::OWNER, Flags::NONE, 0, ObjectId(self.thread.get()), n));
+        self.put_time();
+        self.page_end(words)
+    }
+
+    /// From here on events are counted, not recorded; the slot stays exact.
+    fn lose_from_here(&self) -> usize {
+        let Some(area) = self.area.get() else { return 0 };
+        // The segment is kept for its LOST event, whose count goes on growing in place.
+        self.lost_event.set(self.segment.get().map(|_| (self.words.get(), self.at.get(), 0)));
+        self.target.set(Target::Scratch);
+        let scratch = area.words(SCRATCH_AT, SCRATCH_WORDS);
+        // SAFETY: private memory is never unmapped, and `end` keeps appends inside the scratch words.
+        self.words.set(unsafe { RawWords::new(scratch.as_ptr()) });
+        self.at.set(HEADER_WORDS);
+        HEADER_WORDS + ROOM_WORDS
+    }
+
+    fn refill_scratch(&self) -> usize {
+        let n = (self.at.get() - HEADER_WORDS) as u64 / Event::WORDS as u64;
+        self.at.set(HEADER_WORDS);
+        self.count_lost(n);
+        if self.n_lost.get() % LOST_BEFORE_RETRY < n {
+            if let Some((words, at)) = process::take_segment(self.thread.get(), self.segment_bytes.get()) {
+                if let Some(last) = self.segment.get() {
+                    process::return_segment(last, true);
+                }
+                return self.use_segment(words, at);
+            }
+        }
+        HEADER_WORDS + ROOM_WORDS
+    }
+
+    /// Counts what lies in the scratch segment as lost; at the thread's end too.
+    pub(super) fn count_scratch(&self) {
+        if self.target.get() == Target::Scratch {
+            self.count_lost((self.at.get() - HEADER_WORDS) as u64 / Event::WORDS as u64);
+            self.at.set(HEADER_WORDS);
+        }
+    }
+
+    fn count_lost(&self, n: u64) {
+        if n == 0 {
+            return;
+        }
+        self.n_lost.set(self.n_lost.get() + n);
+        // Relaxed: a statistic.
+        self.slot.get().store(slot::word::LOST, self.n_lost.get(), Ordering::Relaxed);
+        let Some((words, at, before)) = self.lost_event.get() else {
+            process::count_lost(n);
+            return;
+        };
+        let lost = (before + n).min(MESSAGE_MAX);
+        self.lost_event.set(Some((words, at, lost)));
+        let end = chunk::write(&words, at, Event::new(Kind::LOST, Flags::NONE, 0, ObjectId::NONE, lost));
+        if before == 0 {
+            chunk::publish(&words, end);
+        }
+    }
+}
+
+/// Where the room in a segment ends: behind it lie the slack and the place of a LOST event.
+fn segment_end(segment: &[AtomicU64]) -> usize {
+    segment.len() - Event::WORDS - SLACK_WORDS
+}

@@ -1,0 +1,255 @@
+//! What the recorder asks of the operating system and the processor: Linux, on `x86_64` and `aarch64`.
+//!
+//! The only module with such code; another platform is another version of it.
+
+use std::{fs::File, io::Read};
+
+/// Whether the program runs with raised privileges: its environment is not to be obeyed then.
+pub(super) fn is_secure() -> bool {
+    // SAFETY: reads the auxiliary vector; no precondition.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// The stack pointer of the function that this is inlined into.
+///
+/// One location reached at the same stack depth nearly always means the same path; see [`super::site`].
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "of another function's frame the stack pointer would say nothing")]
+pub(super) fn stack_pointer() -> usize {
+    let pointer: usize;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: copies a register; touches neither memory, flags nor stack.
+    unsafe {
+        std::arch::asm!("mov {}, rsp", out(reg) pointer, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: copies a register; touches neither memory, flags nor stack.
+    unsafe {
+        std::arch::asm!("mov {}, sp", out(reg) pointer, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        let here = 0_u8;
+        pointer = &raw const here as usize;
+    }
+    pointer
+}
+
+/// Id of this process.
+pub(super) fn pid() -> u32 {
+    std::process::id()
+}
+
+/// Id of this thread in the operating system.
+pub(super) fn tid() -> u32 {
+    // SAFETY: no precondition.
+    unsafe { u32::try_from(libc::gettid()).unwrap_or(0) }
+}
+
+/// Start time of this process, in clock ticks since boot.
+pub(super) fn process_start() -> u64 {
+    start_in("/proc/self/stat")
+}
+
+/// Start time of this thread, in clock ticks since boot.
+pub(super) fn thread_start() -> u64 {
+    start_in("/proc/thread-self/stat")
+}
+
+fn start_in(path: &str) -> u64 {
+    let mut buffer = [0; 1024];
+    let Some(text) = read(path, &mut buffer) else { return 0 };
+    // The second field is the command in parentheses and may contain anything, so count from the last ')'.
+    // Field 22 is then the 20th, from 0 the 19th, of what follows.
+    let Some(end) = text.iter().rposition(|byte| *byte == b')') else { return 0 };
+    let field = text[end + 1..].split(|byte| *byte == b' ').filter(|field| !field.is_empty()).nth(19);
+    field.and_then(|field| std::str::from_utf8(field).ok()?.parse().ok()).unwrap_or(0)
+}
+
+/// Hash of the boot id.
+pub(super) fn boot() -> u64 {
+    let mut buffer = [0; 64];
+    read("/proc/sys/kernel/random/boot_id", &mut buffer)
+        .map_or(0, |text| trace_format::process::fnv1a(text.trim_ascii()))
+}
+
+/// Reads a short file without allocating.
+fn read<'a>(path: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let mut file = File::open(path).ok()?;
+    let mut len = 0;
+    while let Ok(n @ 1..) = file.read(&mut buffer[len..]) {
+        len += n;
+    }
+    Some(&buffer[..len])
+}
+
+/// Monotonic time in nanoseconds.
+pub(super) fn monotonic_ns() -> u64 {
+    clock_ns(libc::CLOCK_MONOTONIC)
+}
+
+/// Wall-clock time in nanoseconds since 1970.
+pub(super) fn wall_ns() -> u64 {
+    clock_ns(libc::CLOCK_REALTIME)
+}
+
+fn clock_ns(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid place for the answer. Both clocks exist everywhere, so the call cannot fail.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    let [seconds, nanoseconds] = [time.tv_sec, time.tv_nsec].map(|part| u64::try_from(part).unwrap_or(0));
+    seconds.wrapping_mul(1_000_000_000).wrapping_add(nanoseconds)
+}
+
+/// Has `at_thread_end` called when this thread ends, after all destructors of thread-local variables.
+///
+/// A `pthread` key rather than a thread-local with a destructor: registering the latter allocates, and it would
+/// run before the program's own destructors, whose locks are to be recorded.
+pub(super) fn call_at_thread_end() {
+    static KEY: std::sync::OnceLock<Option<libc::pthread_key_t>> = std::sync::OnceLock::new();
+    let key = *KEY.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: `key` is a valid place for the answer, and the destructor is a function of this program.
+        let made = unsafe { libc::pthread_key_create(&raw mut key, Some(at_thread_end)) };
+        (made == 0).then_some(key)
+    });
+    if let Some(key) = key {
+        // SAFETY: the key was created above and is never deleted. The value only has to differ from null.
+        unsafe { libc::pthread_setspecific(key, std::ptr::without_provenance(1)) };
+    }
+}
+
+extern "C" fn at_thread_end(_: *mut libc::c_void) {
+    super::local::thread_ends();
+}
+
+/// Installs the hooks for fork and exit, once per process image.
+pub(super) fn install_hooks() {
+    static INSTALLED: std::sync::Once = std::sync::Once::new();
+    INSTALLED.call_once(|| {
+        // SAFETY: the hooks are functions of this program. They touch this thread's own cells and atomics
+        // only, which is allowed between fork and exec.
+        unsafe { libc::pthread_atfork(Some(before_fork), None, Some(after_fork_in_child)) };
+        // SAFETY: the hook is a function of this program.
+        unsafe { libc::atexit(at_exit) };
+    });
+}
+
+extern "C" fn before_fork() {
+    super::local::before_fork();
+}
+
+extern "C" fn after_fork_in_child() {
+    super::process::after_fork_in_child();
+    super::local::after_fork_in_child();
+}
+
+extern "C" fn at_exit() {
+    super::process::at_exit();
+}
+
+/// A loaded module, as [`for_each_module`] finds it; borrowed from the loader.
+#[derive(Debug)]
+pub(super) struct Module<'a> {
+    pub(super) base: u64,
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) build_id: &'a [u8],
+    /// Empty for the executable itself.
+    pub(super) name: &'a [u8],
+}
+
+/// Calls `f` for every loaded module, the executable first. Does not allocate.
+pub(super) fn for_each_module(mut f: impl FnMut(&Module<'_>)) {
+    unsafe extern "C" fn visit<F: FnMut(&Module<'_>)>(
+        entry: *mut libc::dl_phdr_info,
+        _: libc::size_t,
+        f: *mut libc::c_void,
+    ) -> libc::c_int {
+        // SAFETY: the loader passes a valid entry, and `f` is the closure handed to it below.
+        let (entry, f) = unsafe { (&*entry, &mut *f.cast::<F>()) };
+        // SAFETY: the loader's entry describes a loaded module for the duration of this call.
+        if let Some(module) = unsafe { module(entry) } {
+            f(&module);
+        }
+        0
+    }
+    fn callback<F: FnMut(&Module<'_>)>(
+        _: &F,
+    ) -> unsafe extern "C" fn(*mut libc::dl_phdr_info, libc::size_t, *mut libc::c_void) -> libc::c_int {
+        visit::<F>
+    }
+    // SAFETY: the callback gets the very closure for whose type it was made, and the closure outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(callback(&f)), (&raw mut f).cast()) };
+}
+
+/// # Safety
+///
+/// `entry` must describe a module that stays loaded as long as the result is used.
+unsafe fn module(entry: &libc::dl_phdr_info) -> Option<Module<'_>> {
+    if entry.dlpi_phdr.is_null() {
+        return None;
+    }
+    // SAFETY: the loader keeps `dlpi_phnum` program headers there while the module is loaded.
+    let headers = unsafe { std::slice::from_raw_parts(entry.dlpi_phdr, usize::from(entry.dlpi_phnum)) };
+    let loaded = || headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
+    let base = entry.dlpi_addr;
+    let start = loaded().map(|header| base + header.p_vaddr).min()?;
+    let end = loaded().map(|header| base + header.p_vaddr + header.p_memsz).max()?;
+    let name = if entry.dlpi_name.is_null() {
+        &[]
+    } else {
+        // SAFETY: the loader keeps a terminated string there while the module is loaded.
+        unsafe { std::ffi::CStr::from_ptr(entry.dlpi_name) }.to_bytes()
+    };
+    let build_id = headers
+        .iter()
+        .filter(|header| header.p_type == libc::PT_NOTE)
+        .find_map(|header| {
+            let notes = std::ptr::with_exposed_provenance::<u8>((base + header.p_vaddr) as usize);
+            // SAFETY: a note segment of a loaded module is mapped, readable and `p_memsz` bytes long.
+            build_id(unsafe { std::slice::from_raw_parts(notes, header.p_memsz as usize) })
+        })
+        .unwrap_or(&[]);
+    Some(Module { base, start, end, build_id, name })
+}
+
+/// Finds the GNU build id among ELF notes: name length, content length, type, name and content, padded to 4.
+fn build_id(mut notes: &[u8]) -> Option<&[u8]> {
+    const NT_GNU_BUILD_ID: u32 = 3;
+    loop {
+        let (header, rest) = notes.split_at_checked(12)?;
+        let field = |at: usize| u32::from_ne_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let (name, rest) = rest.split_at_checked((field(0) as usize).next_multiple_of(4))?;
+        let (content, rest) = rest.split_at_checked((field(4) as usize).next_multiple_of(4))?;
+        if field(8) == NT_GNU_BUILD_ID && name == b"GNU\0" {
+            return content.get(..field(4) as usize);
+        }
+        notes = rest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_executable_is_a_module_with_this_function_in_it() {
+        let here = tid as fn() -> u32 as usize as u64;
+        let mut containing = Vec::new();
+        for_each_module(|module| {
+            if (module.start..module.end).contains(&here) {
+                containing.push((module.name.to_vec(), module.build_id.to_vec()));
+            }
+        });
+        assert_eq!(containing.len(), 1);
+        assert!(containing[0].0.is_empty(), "the executable has no name");
+    }
+
+    #[test]
+    fn start_times_are_known() {
+        assert!(process_start() > 0);
+        assert!(thread_start() >= process_start());
+        assert_ne!(boot(), 0);
+    }
+}

@@ -1,0 +1,174 @@
+//! What the threads of a process share: its file, the dictionary in it, pools of segments and slots.
+//!
+//! All of it lies behind one lock, taken only on cold paths. The lock is std's; while it is held the thread is
+//! busy ([`Local::enter`](super::Local::enter)), so that neither an allocator nor a signal handler comes back.
+//!
+//! The file is opened anew for each chunk: a program may close descriptors that are not its own, change its
+//! directory, or count its descriptors, and the recorder is to have no part in any of that.
+
+mod dictionary;
+mod directory;
+mod file;
+mod pool;
+
+pub(super) use self::pool::Slot;
+
+use self::{dictionary::Dictionary, file::ProcessFile, pool::Pools};
+use super::platform;
+use crate::trace::StartError;
+use std::{
+    cell::UnsafeCell,
+    path::Path,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed},
+    },
+};
+use trace_format::{ObjectId, process::word};
+
+/// Ids that a thread takes at once, so that threads that make many locks do not share a counter.
+const OBJECT_BLOCK: u64 = 256;
+
+static PROCESS: Global = Global(UnsafeCell::new(Mutex::new(Process::new())));
+
+/// Header of this process's file; null until it is open, and again in a forked child.
+static HEADER: AtomicPtr<AtomicU64> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The first object id that no thread has taken. Goes on in a forked child, so that ids made before the fork
+/// stay distinct from those made after it.
+static NEXT_OBJECT: AtomicU64 = AtomicU64::new(1);
+
+struct Global(UnsafeCell<Mutex<Process>>);
+
+// SAFETY: the mutex is shared as any mutex is; `after_fork_in_child` alone writes the cell, and at that moment
+// the process has one thread.
+unsafe impl Sync for Global {}
+
+/// The recorder's shared state.
+struct Process {
+    file: ProcessFile,
+    dictionary: Dictionary,
+    pools: Pools,
+}
+
+impl Process {
+    const fn new() -> Self {
+        Self { file: ProcessFile::new(), dictionary: Dictionary::new(), pools: Pools::new() }
+    }
+}
+
+/// Runs `f` with the state of this process, its file open; `None` if it cannot be opened.
+fn with<R>(f: impl FnOnce(&mut Process) -> R) -> Option<R> {
+    // SAFETY: the cell is written only between fork and the child's first own step, when no reference lives.
+    let mutex = unsafe { &*PROCESS.0.get() };
+    // The recorder does not panic, so a poisoned lock is one whose thread was unwound by something foreign; what
+    // it guards is consistent after each step.
+    let mut process = mutex.lock().unwrap_or_else(PoisonError::into_inner);
+    let Process { file, dictionary, .. } = &mut *process;
+    if !file.is_open() {
+        file.open(NEXT_OBJECT.load(Relaxed))?;
+        HEADER.store(file.header().as_ptr().cast_mut(), Relaxed);
+        platform::install_hooks();
+        dictionary.describe_program(file);
+    }
+    Some(f(&mut process))
+}
+
+/// Makes or joins the trace in `dir`; nothing is recorded before that.
+pub(super) fn configure(dir: &Path) -> Result<(), StartError> {
+    directory::join(dir)
+}
+
+/// Takes a block of object ids: first and one past the last.
+pub(super) fn take_objects() -> (u64, u64) {
+    // Relaxed: all that matters is that no two threads get the same block.
+    let first = NEXT_OBJECT.fetch_add(OBJECT_BLOCK, Relaxed);
+    // 2^40 ids last for weeks at a lock per microsecond; then objects become anonymous.
+    if first + OBJECT_BLOCK > ObjectId::MAX.0 { (0, 0) } else { (first, first + OBJECT_BLOCK) }
+}
+
+/// Gives an id to a location with a stack; 0 if the dictionary is full.
+pub(super) fn intern_site(location: &'static std::panic::Location<'static>, stack: &[u64]) -> u32 {
+    with(|process| process.dictionary.site(&mut process.file, location, stack)).unwrap_or(0)
+}
+
+/// Gives an id to a class of objects.
+pub(super) fn intern_class(kind: trace_format::ObjectKind, type_name: &'static str) -> u32 {
+    with(|process| process.dictionary.class(&mut process.file, kind, type_name)).unwrap_or(0)
+}
+
+/// Writes a name into the dictionary.
+pub(super) fn write_record(record: &trace_format::dictionary::Record<'_>) {
+    with(|process| process.dictionary.write(&mut process.file, record));
+}
+
+/// A segment for a thread: its words and the word to go on at.
+pub(super) fn take_segment(thread: u64, bytes: usize) -> Option<(&'static [AtomicU64], usize)> {
+    with(|process| process.pools.take_segment(&mut process.file, thread, bytes)).flatten()
+}
+
+/// A thread is done with a segment: it is full, or the thread ends with room left.
+pub(super) fn return_segment(words: &'static [AtomicU64], full: bool) {
+    with(|process| process.pools.return_segment(words, full));
+}
+
+/// A slot, or an overflow record for one.
+pub(super) fn take_slot() -> Option<Slot> {
+    with(|process| process.pools.take_slot(&mut process.file)).flatten()
+}
+
+/// A thread has ended and holds nothing.
+pub(super) fn return_slot(slot: Slot) {
+    with(|process| process.pools.return_slot(slot));
+}
+
+/// Memory for a thread's caches, `bytes` of it; its content is that of its last owner.
+pub(super) fn take_area(bytes: usize) -> Option<&'static [AtomicU64]> {
+    with(|process| process.pools.take_area(bytes)).flatten()
+}
+
+/// A thread has ended.
+pub(super) fn return_area(words: &'static [AtomicU64]) {
+    with(|process| process.pools.return_area(words));
+}
+
+/// Counts operations that no segment can count.
+pub(super) fn count_lost(n: u64) {
+    if let Some(header) = header() {
+        // Relaxed: a statistic.
+        header[word::LOST].fetch_add(n, Relaxed);
+    }
+}
+
+/// Monotonic nanoseconds since the process file was made; 0 if there is none.
+pub(super) fn elapsed_ns() -> u64 {
+    header().map_or(0, |header| platform::monotonic_ns().saturating_sub(header[word::MONOTONIC_NS].load(Relaxed)))
+}
+
+fn header() -> Option<&'static [AtomicU64]> {
+    // Relaxed: the words behind the pointer were written by this thread or under the lock that it took since.
+    let header = HEADER.load(Relaxed);
+    // SAFETY: a pointer that is not null is that of a header that was leaked: mapped, `HEADER_BYTES` long, and
+    // never unmapped. In a forked child it is null until the child has a header of its own.
+    (!header.is_null()).then(|| unsafe { std::slice::from_raw_parts(header, trace_format::process::HEADER_BYTES / 8) })
+}
+
+/// The program goes through an orderly exit.
+pub(super) fn at_exit() {
+    if let Some(header) = header() {
+        // Release: pairs with the acquire load of a reader that trusts what an ended process left behind.
+        header[word::END].store(1, std::sync::atomic::Ordering::Release);
+    }
+}
+
+/// In a forked child: forgets the parent's file, whose mappings the child shares and must not write.
+///
+/// Async-signal-safe: stores only. The lock may have been held by a thread that does not exist here, so it is
+/// replaced, not taken; what it guarded is forgotten with it (the memory stays, copy-on-write).
+pub(super) fn after_fork_in_child() {
+    HEADER.store(std::ptr::null_mut(), Relaxed);
+    // SAFETY: the child has one thread, and it is here, not inside `with`: a fork from a signal handler that
+    // interrupted `with` leaves that frame's guard pointing at the new mutex, which it then unlocks; an unlocked
+    // mutex stays unlocked by that.
+    unsafe { std::ptr::write(PROCESS.0.get(), Mutex::new(Process::new())) };
+}

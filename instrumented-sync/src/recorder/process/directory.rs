@@ -1,0 +1,101 @@
+//! The trace directory: made, joined or refused; and the paths in it, without an allocator.
+
+use crate::trace::StartError;
+use std::{
+    fmt::Write as _,
+    fs::{self, DirBuilder, OpenOptions},
+    io,
+    os::unix::{ffi::OsStrExt, fs::DirBuilderExt, fs::OpenOptionsExt},
+    path::Path,
+    sync::OnceLock,
+};
+use trace_format::{MARKER, MARKER_PREFIX, PROCESS_FILE_SUFFIX};
+
+/// Longest path of a trace directory, in bytes.
+const DIRECTORY_BYTES_MAX: usize = 1024;
+
+static DIRECTORY: OnceLock<PathBuffer> = OnceLock::new();
+
+/// Makes `dir` the trace of this process.
+pub(super) fn join(dir: &Path) -> Result<(), StartError> {
+    let failed = |error: io::Error| StartError::Directory(dir.display().to_string(), error.to_string());
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+    let absolute = fs::canonicalize(dir).map_err(failed)?;
+    admit(&absolute)?;
+    let mut buffer = PathBuffer::new();
+    if absolute.as_os_str().len() > DIRECTORY_BYTES_MAX {
+        return Err(failed(io::Error::other("the path is longer than 1024 bytes")));
+    }
+    buffer.push(absolute.as_os_str().as_bytes());
+    // A second directory never gets here: recording is a latch.
+    DIRECTORY.get_or_init(|| buffer);
+    Ok(())
+}
+
+/// Checks that the directory is a trace, or makes it one if it is empty.
+fn admit(dir: &Path) -> Result<(), StartError> {
+    let failed = |error: io::Error| StartError::Directory(dir.display().to_string(), error.to_string());
+    if dir.join(MARKER).exists() {
+        return Ok(());
+    }
+    let mut empty = true;
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        empty = false;
+        if name.as_bytes() == MARKER.as_bytes() {
+            return Ok(());
+        }
+        if name.as_bytes().starts_with(MARKER_PREFIX.as_bytes()) {
+            return Err(StartError::OtherVersion(dir.display().to_string(), name.to_string_lossy().into_owned()));
+        }
+    }
+    if !empty {
+        return Err(StartError::NotATrace(dir.display().to_string()));
+    }
+    let mut marker = OpenOptions::new();
+    marker.write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
+    match marker.open(dir.join(MARKER)) {
+        Ok(_) => Ok(()),
+        // Another process that starts at the same time was first.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Path of the process file with these numbers, or `None` before [`join`].
+pub(super) fn file_path(pid: u32, start: u64, copy: u32) -> Option<PathBuffer> {
+    let mut path = DIRECTORY.get()?.clone();
+    // Writing into the buffer cannot fail: it has room for the directory and three numbers.
+    let _fits = write!(path, "/{pid}-{start}-{copy}{PROCESS_FILE_SUFFIX}");
+    Some(path)
+}
+
+/// A path in memory of its own.
+#[derive(Clone)]
+pub(super) struct PathBuffer {
+    bytes: [u8; DIRECTORY_BYTES_MAX + 64],
+    len: usize,
+}
+
+impl PathBuffer {
+    const fn new() -> Self {
+        Self { bytes: [0; DIRECTORY_BYTES_MAX + 64], len: 0 }
+    }
+
+    pub(super) fn as_path(&self) -> &Path {
+        Path::new(std::ffi::OsStr::from_bytes(&self.bytes[..self.len]))
+    }
+
+    fn push(&mut self, text: &[u8]) {
+        let n = text.len().min(self.bytes.len() - self.len);
+        self.bytes[self.len..self.len + n].copy_from_slice(&text[..n]);
+        self.len += n;
+    }
+}
+
+impl std::fmt::Write for PathBuffer {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.push(text.as_bytes());
+        Ok(())
+    }
+}

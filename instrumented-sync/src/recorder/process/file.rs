@@ -1,0 +1,170 @@
+//! The process file: made once, extended chunk by chunk.
+
+use super::{super::platform, directory};
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    sync::atomic::{
+        AtomicU64,
+        Ordering::{Relaxed, Release},
+    },
+};
+use trace_format::{
+    MAX_BYTES_VARIABLE, PROCESS_BYTES_MAX_DEFAULT,
+    chunk::{self, CHUNK_ALIGN, ChunkKind},
+    process::{HEADER_BYTES, MAGIC, Stopped, word},
+    segment::Segment,
+    version,
+};
+
+/// Copies of the recorder that one process may have, images before and after exec included.
+const COPIES_MAX: u32 = 1000;
+
+/// Bytes that slots and the dictionary may take beyond the limit, so that hangs are still explained.
+const BEYOND_LIMIT_BYTES_MAX: u64 = 64 << 20;
+
+/// The process that this one remembers having been: pid, start time and copy of the latest file opened, which
+/// after a fork is that of the parent.
+static LATEST: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
+
+pub(super) struct ProcessFile {
+    header: Option<&'static [AtomicU64]>,
+    copy: u32,
+    inode: (u64, u64),
+    n_bytes: u64,
+    bytes_max: u64,
+    failed: bool,
+}
+
+impl ProcessFile {
+    pub(super) const fn new() -> Self {
+        Self { header: None, copy: 0, inode: (0, 0), n_bytes: 0, bytes_max: 0, failed: false }
+    }
+
+    pub(super) const fn is_open(&self) -> bool {
+        self.header.is_some()
+    }
+
+    pub(super) fn header(&self) -> &'static [AtomicU64] {
+        self.header.unwrap_or(&[])
+    }
+
+    /// Makes the file and its header. Tried once: a directory that cannot be written stays one.
+    pub(super) fn open(&mut self, next_object: u64) -> Option<()> {
+        if self.failed {
+            return None;
+        }
+        self.failed = true;
+        let (pid, start) = (platform::pid(), platform::process_start());
+        let (file, copy) = create(pid, start)?;
+        let metadata = file.metadata().ok()?;
+        let header = Segment::create(&file, 0, HEADER_BYTES, HEADER_BYTES).ok()?.leak();
+        self.copy = copy;
+        self.inode = (metadata.dev(), metadata.ino());
+        self.n_bytes = HEADER_BYTES as u64;
+        self.bytes_max = bytes_max();
+        self.fill_header(header, pid, start, next_object);
+        self.header = Some(header);
+        self.failed = false;
+        Some(())
+    }
+
+    fn fill_header(&self, header: &[AtomicU64], pid: u32, start: u64, next_object: u64) {
+        // Relaxed: the release store of the magic publishes all of them.
+        let put = |word: usize, value: u64| header[word].store(value, Relaxed);
+        put(word::VERSION, u64::from(version::CURRENT.pack()) << 32 | u64::from(self.copy));
+        put(word::PID, u64::from(pid));
+        put(word::START, start);
+        // Relaxed, here and below: LATEST is touched under the recorder's lock only.
+        let latest = LATEST.each_ref().map(|word| word.load(Relaxed));
+        if latest[0] != 0 {
+            put(word::FORKED_PID, latest[0]);
+            put(word::FORKED_START, latest[1]);
+            put(word::FORKED_COPY, latest[2]);
+            put(word::FORKED_NEXT_OBJECT, next_object);
+        }
+        for (word, value) in LATEST.iter().zip([u64::from(pid), start, u64::from(self.copy)]) {
+            word.store(value, Relaxed);
+        }
+        put(word::BOOT, platform::boot());
+        put(word::WALL_NS, platform::wall_ns());
+        put(word::MONOTONIC_NS, platform::monotonic_ns());
+        put(word::LIMIT, self.bytes_max);
+        put(word::TAKEN, self.n_bytes);
+        // Pairs with the acquire load in `Header::read`.
+        header[word::MAGIC].store(MAGIC, Release);
+    }
+
+    /// Appends a chunk; its words live until somebody unmaps them. Returns its offset too.
+    pub(super) fn append(&mut self, kind: ChunkKind, bytes: usize, thread: u64) -> Option<(&'static [AtomicU64], u64)> {
+        debug_assert_eq!(bytes % CHUNK_ALIGN, 0);
+        let beyond = if kind == ChunkKind::EVENTS { 0 } else { BEYOND_LIMIT_BYTES_MAX };
+        if self.n_bytes + bytes as u64 > self.bytes_max.saturating_add(beyond) {
+            self.stop(Stopped::Limit);
+            return None;
+        }
+        let offset = self.n_bytes;
+        match self.map(offset, bytes) {
+            Ok(segment) => {
+                let words = segment.leak();
+                chunk::begin(words, kind, bytes, thread);
+                self.n_bytes += bytes as u64;
+                // Relaxed: for display.
+                self.header()[word::TAKEN].store(self.n_bytes, Relaxed);
+                Some((words, offset))
+            }
+            Err(error) => {
+                self.stop(reason(&error));
+                None
+            }
+        }
+    }
+
+    fn map(&self, offset: u64, bytes: usize) -> io::Result<Segment> {
+        let path = directory::file_path(platform::pid(), self.header()[word::START].load(Relaxed), self.copy)
+            .ok_or(io::ErrorKind::NotFound)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
+        let file = options.open(path.as_path())?;
+        let metadata = file.metadata()?;
+        if (metadata.dev(), metadata.ino()) != self.inode {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Segment::create(&file, offset, bytes, bytes)
+    }
+
+    fn stop(&self, why: Stopped) {
+        let stopped = &self.header()[word::STOPPED];
+        // Relaxed: for display; the first reason stays.
+        if stopped.load(Relaxed) == Stopped::No as u64 {
+            stopped.store(why as u64, Relaxed);
+        }
+    }
+}
+
+fn create(pid: u32, start: u64) -> Option<(File, u32)> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
+    for copy in 0..COPIES_MAX {
+        match options.open(directory::file_path(pid, start, copy)?.as_path()) {
+            Ok(file) => return Some((file, copy)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+fn bytes_max() -> u64 {
+    let wanted = std::env::var_os(MAX_BYTES_VARIABLE);
+    wanted.and_then(|text| text.to_str()?.trim().parse().ok()).unwrap_or(PROCESS_BYTES_MAX_DEFAULT)
+}
+
+fn reason(error: &io::Error) -> Stopped {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Stopped::NoSpace,
+        io::ErrorKind::NotFound => Stopped::DirectoryGone,
+        _ => Stopped::Other,
+    }
+}

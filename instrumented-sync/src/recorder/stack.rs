@@ -1,0 +1,34 @@
+//! Capturing a call stack: raw return addresses, no symbols, no allocation.
+
+use trace_format::dictionary::STACK_FRAMES_MAX;
+
+/// Return addresses, innermost first.
+pub(super) struct Stack {
+    addresses: [u64; STACK_FRAMES_MAX],
+    n: usize,
+}
+
+impl Stack {
+    /// The stack of the caller.
+    ///
+    /// Through the unwinder, which every Rust program on this platform has tables for. It costs microseconds,
+    /// which is why sites are cached. A walk along frame pointers would cost tens of nanoseconds, but programs
+    /// are built without them unless asked, and a mixed build truncates such walks silently.
+    #[inline(never)]
+    pub(super) fn capture() -> Self {
+        let mut stack = Self { addresses: [0; STACK_FRAMES_MAX], n: 0 };
+        let mut push = |frame: &backtrace::Frame| {
+            stack.addresses[stack.n] = frame.ip().addr() as u64;
+            stack.n += 1;
+            stack.n < STACK_FRAMES_MAX
+        };
+        // SAFETY: unsynchronised means that two threads may do this at once, which matters to platforms whose
+        // unwinder is not thread-safe; that of Linux is.
+        unsafe { backtrace::trace_unsynchronized(&mut push) };
+        stack
+    }
+
+    pub(super) fn addresses(&self) -> &[u64] {
+        &self.addresses[..self.n]
+    }
+}

@@ -1,0 +1,100 @@
+//! `Builder`.
+
+use super::{
+    handle::{JoinHandle, Thread},
+    scope::{Scope, ScopedJoinHandle},
+    start,
+};
+use crate::native;
+use std::{io, panic::Location};
+
+/// Drop-in for [`std::thread::Builder`].
+///
+/// ```
+/// use instrumented_sync::thread;
+///
+/// let handle = thread::Builder::new().name("adder".into()).spawn(|| 1 + 1)?;
+/// assert_eq!(handle.thread().name(), Some("adder"));
+/// assert_eq!(handle.join().unwrap(), 2);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use = "must eventually spawn the thread"]
+#[derive(Debug)]
+pub struct Builder {
+    native: native::thread::Builder,
+}
+
+impl Builder {
+    /// As [`std::thread::Builder::new`].
+    #[expect(clippy::new_without_default, reason = "std's has no default either")]
+    pub fn new() -> Self {
+        Self { native: native::thread::Builder::new() }
+    }
+
+    /// As [`std::thread::Builder::name`].
+    pub fn name(self, name: String) -> Self {
+        Self { native: self.native.name(name) }
+    }
+
+    /// As [`std::thread::Builder::stack_size`].
+    pub fn stack_size(self, size: usize) -> Self {
+        Self { native: self.native.stack_size(size) }
+    }
+
+    /// As [`std::thread::Builder::spawn`].
+    ///
+    /// # Errors
+    ///
+    /// The operating system cannot start a thread.
+    ///
+    /// # Panics
+    ///
+    /// The name holds a NUL byte.
+    #[track_caller]
+    pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T,
+        F: Send + 'static,
+        T: Send + 'static,
+    {
+        let announced = start::announce(Location::caller(), None);
+        let thread = Thread::announced(announced.object);
+        let shared = thread.clone();
+        let spawned = self.native.spawn(move || {
+            shared.make_current();
+            announced.run(f)
+        });
+        let native = spawned.inspect_err(|_| announced.failed())?;
+        Ok(JoinHandle::new(native, thread))
+    }
+
+    /// As [`std::thread::Builder::spawn_scoped`].
+    ///
+    /// # Errors
+    ///
+    /// The operating system cannot start a thread.
+    ///
+    /// # Panics
+    ///
+    /// The name holds a NUL byte.
+    #[track_caller]
+    pub fn spawn_scoped<'scope, 'env, F, T>(
+        self,
+        scope: &'scope Scope<'scope, 'env>,
+        f: F,
+    ) -> io::Result<ScopedJoinHandle<'scope, T>>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        let announced = start::announce(Location::caller(), Some(scope.address()));
+        let thread = Thread::announced(announced.object);
+        let shared = thread.clone();
+        let spawned = self.native.spawn_scoped(scope.native(), move || {
+            shared.make_current();
+            announced.run(f)
+        });
+        let native = spawned.inspect_err(|_| announced.failed())?;
+        Ok(ScopedJoinHandle::new(native, thread))
+    }
+}

@@ -1,0 +1,68 @@
+//! What a thread's start and end record.
+
+use crate::probe;
+use trace_format::{Event, Flags, Kind, ObjectId};
+
+/// A thread that is about to be started: its object id, announced by a FORK; 0 if it is not recorded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Announced {
+    pub(super) object: u64,
+}
+
+/// Announces a thread. `scope` is the address of the scope that it belongs to.
+pub(super) fn announce(site: probe::Site, scope: Option<u64>) -> Announced {
+    if !probe::recording() {
+        return Announced { object: 0 };
+    }
+    let object = probe::take_object();
+    let Some(site) = probe::site(site).filter(|_| object != 0) else { return Announced { object: 0 } };
+    let flags = if scope.is_some() { Flags::SCOPED } else { Flags::NONE };
+    probe::append(Event::new(Kind::FORK, flags, site, ObjectId(object), scope.unwrap_or(0)));
+    Announced { object }
+}
+
+impl Announced {
+    /// The thread could not be started.
+    pub(super) fn failed(self) {
+        self.event(Kind::FORK_FAILED, Flags::NONE);
+    }
+
+    /// Runs a thread's closure on that thread, between its BEGIN and its `BODY_END`.
+    pub(super) fn run<T>(self, f: impl FnOnce() -> T) -> T {
+        if self.object == 0 {
+            return f();
+        }
+        probe::begin_thread(self.object);
+        let _recorded_when_dropped = Body { announced: self };
+        f()
+    }
+
+    fn event(self, kind: Kind, flags: Flags) {
+        if self.object != 0 {
+            probe::append(Event::new(kind, flags, 0, ObjectId(self.object), 0));
+        }
+    }
+}
+
+/// Records the end of the closure, by return or by unwinding.
+struct Body {
+    announced: Announced,
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        let panicking = std::thread::panicking();
+        self.announced.event(Kind::BODY_END, if panicking { Flags::PANICKING } else { Flags::NONE });
+    }
+}
+
+/// Joins by `native`, which blocks unless `finished`.
+pub(super) fn join<R>(object: u64, site: probe::Site, finished: bool, native: impl FnOnce() -> R) -> R {
+    let Some(site) = (object != 0).then(|| probe::site(site)).flatten() else { return native() };
+    let join = Event::new(Kind::JOIN, Flags::NONE, site, ObjectId(object), 0);
+    let waiting = (!finished).then(|| probe::Waiting::begin_silent(join));
+    let result = native();
+    waiting.inspect(|waiting| waiting.end());
+    probe::append(join);
+    result
+}

@@ -1,0 +1,46 @@
+//! What the crate is without the feature `record`, and on platforms that the recorder does not know: std.
+
+pub use std::{sync, thread};
+
+/// Names an object for reports; here, nothing.
+pub fn label<T: ?Sized>(_: &T, _: &str) {}
+
+/// Recording from inside the program; here it cannot be switched on.
+pub mod trace {
+    use std::{fmt, path::Path};
+
+    /// Would switch recording on.
+    ///
+    /// # Errors
+    ///
+    /// Always: this build cannot record.
+    pub fn start(_: impl AsRef<Path>) -> Result<(), StartError> {
+        Err(StartError::NotCompiled)
+    }
+
+    /// Whether operations of this process are recorded: no.
+    pub fn is_recording() -> bool {
+        false
+    }
+
+    /// Why recording, which the environment asked for, was refused.
+    pub fn refusal() -> Option<StartError> {
+        std::env::var_os("DEADLOCK_CHECK_TRACE").map(|_| StartError::NotCompiled)
+    }
+
+    /// Why recording could not be switched on.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub enum StartError {
+        /// The crate was built without the feature `record`, or for a platform that the recorder does not know.
+        NotCompiled,
+    }
+
+    impl fmt::Display for StartError {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("instrumented-sync was built without the feature `record`, or not for Linux")
+        }
+    }
+
+    impl std::error::Error for StartError {}
+}
