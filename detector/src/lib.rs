@@ -3,8 +3,12 @@
 
 pub mod analysis;
 pub mod finding;
+pub mod graph;
+pub mod merge;
 pub mod model;
+pub mod source;
 pub mod explain;
 pub mod identity;
+pub mod render;
 pub mod suppress;
 pub mod symbolize;

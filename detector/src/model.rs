@@ -2,6 +2,15 @@
 //!
 //! Analyses see this and nothing else: no file, no process id lookups, no raw event.
 
+mod build;
+mod clock;
+mod held;
+mod nested;
+mod process;
+mod tables;
+
+pub use build::build;
+
 use trace_format::{Event, Mode, ObjectKind};
 
 macro_rules! dense_id {
@@ -222,6 +231,12 @@ pub struct Model {
     pub writers: Vec<NestedAcquire>,
     /// Events read.
     pub n_events: u64,
+    /// Objects that events name; [`Model::objects`] has those that something above refers to.
+    pub n_objects: u64,
     /// Operations lost.
     pub n_lost: u64,
+    /// Places where something that has to come first never came.
+    pub n_gaps: u64,
+    /// Events and records of kinds that this version does not know.
+    pub n_unknown: u64,
 }

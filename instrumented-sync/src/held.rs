@@ -61,77 +61,62 @@ impl<G: fmt::Display> fmt::Display for Held<'_, G> {
 /// The recorded side of a guard: dropping it records the release.
 pub(crate) struct Hold<'a> {
     identity: &'a Identity,
-    /// Number of the acquire.
+    /// Number of the acquire; [`UNRECORDED`] if there is nothing to release.
     seq: u64,
-    mode: Mode,
-    recorded: bool,
-    /// What was done to the data so far, as [`Flags`] of the RELEASE.
-    touched: AtomicU8,
+    /// Mode, and what was done to the data so far: the [`Flags`] of the RELEASE.
+    flags: AtomicU8,
 }
+
+/// Larger than every number of an acquire.
+const UNRECORDED: u64 = u64::MAX;
 
 impl<'a> Hold<'a> {
     /// A hold whose acquire was recorded.
     #[inline]
     pub(crate) const fn recorded(identity: &'a Identity, mode: Mode, seq: u64) -> Self {
-        Self { identity, seq, mode, recorded: true, touched: AtomicU8::new(0) }
+        Self { identity, seq, flags: AtomicU8::new(mode.flags().0) }
     }
 
     /// A hold whose acquire was not recorded; its release will not be either.
     #[inline]
     pub(crate) const fn unrecorded(identity: &'a Identity, mode: Mode) -> Self {
-        Self { identity, seq: 0, mode, recorded: false, touched: AtomicU8::new(0) }
+        Self { identity, seq: UNRECORDED, flags: AtomicU8::new(mode.flags().0) }
     }
 
     pub(crate) const fn identity(&self) -> &'a Identity {
         self.identity
     }
 
-    pub(crate) const fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    pub(crate) const fn mode(&self) -> Mode {
-        self.mode
-    }
-
     pub(crate) const fn is_recorded(&self) -> bool {
-        self.recorded
-    }
-
-    #[inline]
-    pub(crate) fn touched(&self) -> Flags {
-        // Relaxed: see `touch`.
-        Flags(self.touched.load(Relaxed))
+        self.seq != UNRECORDED
     }
 
     /// Records the release with further flags, now instead of when dropped.
     pub(crate) fn release_with(mut self, flags: Flags) {
-        if std::mem::take(&mut self.recorded) {
-            probe::release(&self, flags);
-        }
+        *self.flags.get_mut() |= flags.0;
     }
 
     #[inline]
     fn touch(&self, flag: Flags) {
         // Relaxed: a byte of this guard; threads that share the guard all set the same bit. The test keeps the
         // line clean for those who share it.
-        let touched = self.touched.load(Relaxed);
-        if touched & flag.0 == 0 {
-            self.touched.store(touched | flag.0, Relaxed);
+        let flags = self.flags.load(Relaxed);
+        if flags & flag.0 == 0 {
+            self.flags.store(flags | flag.0, Relaxed);
         }
     }
 
     #[inline]
     fn touch_mut(&mut self, flag: Flags) {
-        *self.touched.get_mut() |= flag.0;
+        *self.flags.get_mut() |= flag.0;
     }
 }
 
 impl Drop for Hold<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.recorded {
-            probe::release(self, Flags::NONE);
+        if self.is_recorded() {
+            probe::release(self.identity.known_object(), Flags(*self.flags.get_mut()), self.seq);
         }
     }
 }

@@ -30,10 +30,22 @@ pub(crate) struct Acquire<'a> {
 }
 
 /// An acquire that can be recorded: there is room for its events, and its ids are known.
+///
+/// Object id and site in one word: what goes between the parts of an acquire stays in registers. A guard that
+/// went through memory on the recorded path would do so on the other path too, and cost it half of std's lock.
 #[derive(Clone, Copy)]
-struct Ready {
-    object: ObjectId,
-    site: u32,
+struct Ready(u64);
+
+impl Ready {
+    const NONE: Self = Self(0);
+
+    const fn new(object: u64, site: u32) -> Self {
+        Self(object << 24 | site as u64)
+    }
+
+    const fn event(self, kind: Kind, flags: Flags, seq: u64) -> Event {
+        Event::new(kind, flags, self.0 as u32, ObjectId(self.0 >> 24), seq)
+    }
 }
 
 impl<'a> Acquire<'a> {
@@ -53,8 +65,7 @@ impl<'a> Acquire<'a> {
     }
 
     /// As [`Self::blocking`] when recording is on; `flags` go into the events.
-    // Not inlined: one body per lock type instead of one per call, and one stack depth for the site cache.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn blocking_recorded<N, G>(
         self,
         flags: Flags,
@@ -62,17 +73,24 @@ impl<'a> Acquire<'a> {
         lock: impl FnOnce() -> LockResult<N>,
         wrap: impl FnOnce(N) -> G,
     ) -> LockResult<Held<'a, G>> {
-        let Some(ready) = self.ready() else {
-            return map(lock(), |native| Held::new(Hold::unrecorded(self.identity, self.mode), wrap(native)));
-        };
-        let (acquired, flags) = match try_lock() {
-            Ok(native) => (Ok(native), flags),
-            Err(TryLockError::Poisoned(poisoned)) => (Err(poisoned), flags),
-            Err(TryLockError::WouldBlock) => (self.contended(ready, flags, lock), flags.with(Flags::CONTENDED)),
-        };
-        let flags = if acquired.is_err() { flags.with(Flags::POISONED) } else { flags };
-        let hold = self.acquired(ready, flags);
-        map(acquired, |native| Held::new(hold, wrap(native)))
+        let flags = self.mode.flags().with(flags);
+        let ready = self.ready();
+        match try_lock() {
+            Ok(native) => Ok(Held::new(self.acquired(ready, flags), wrap(native))),
+            Err(TryLockError::WouldBlock) => {
+                request(ready, flags);
+                let acquired = lock();
+                granted(ready);
+                let flags = flags.with(Flags::CONTENDED);
+                let poisoned = if acquired.is_err() { Flags::POISONED } else { Flags::NONE };
+                let hold = self.acquired(ready, flags.with(poisoned));
+                map(acquired, |native| Held::new(hold, wrap(native)))
+            }
+            Err(TryLockError::Poisoned(poisoned)) => {
+                let hold = self.acquired(ready, flags.with(Flags::POISONED));
+                Err(PoisonError::new(Held::new(hold, wrap(poisoned.into_inner()))))
+            }
+        }
     }
 
     /// Acquires if that is possible at once.
@@ -82,80 +100,86 @@ impl<'a> Acquire<'a> {
         try_lock: impl FnOnce() -> TryLockResult<N>,
         wrap: impl FnOnce(N) -> G,
     ) -> TryLockResult<Held<'a, G>> {
-        if recording() {
-            return self.trying_recorded(try_lock, wrap);
+        let flags = self.mode.flags().with(Flags::TRY);
+        let ready = if recording() { self.ready() } else { Ready::NONE };
+        match try_lock() {
+            Ok(native) => Ok(Held::new(self.acquired(ready, flags), wrap(native))),
+            Err(TryLockError::WouldBlock) => Err(TryLockError::WouldBlock),
+            Err(TryLockError::Poisoned(poisoned)) => {
+                let hold = self.acquired(ready, flags.with(Flags::POISONED));
+                Err(TryLockError::Poisoned(PoisonError::new(Held::new(hold, wrap(poisoned.into_inner())))))
+            }
         }
-        let unrecorded = |native| Held::new(Hold::unrecorded(self.identity, self.mode), wrap(native));
-        map_try(try_lock(), unrecorded)
-    }
-
-    #[inline(never)]
-    fn trying_recorded<N, G>(
-        self,
-        try_lock: impl FnOnce() -> TryLockResult<N>,
-        wrap: impl FnOnce(N) -> G,
-    ) -> TryLockResult<Held<'a, G>> {
-        let ready = self.ready();
-        let result = try_lock();
-        let hold = match (&result, ready) {
-            (Err(TryLockError::WouldBlock), _) => return Err(TryLockError::WouldBlock),
-            (_, None) => Hold::unrecorded(self.identity, self.mode),
-            (Ok(_), Some(ready)) => self.acquired(ready, Flags::TRY),
-            (Err(TryLockError::Poisoned(_)), Some(ready)) => self.acquired(ready, Flags::TRY.with(Flags::POISONED)),
-        };
-        map_try(result, |native| Held::new(hold, wrap(native)))
     }
 
     #[inline]
-    fn ready(self) -> Option<Ready> {
-        Local::with(|local| {
-            let object = self.identity.object(local, self.class);
-            if object == 0 || !local.prepare() {
-                return None;
-            }
-            Some(Ready { object: ObjectId(object), site: local.acquire_site(self.site, object) })
-        })
+    fn ready(self) -> Ready {
+        ready(self.identity, self.class, self.site)
     }
 
-    /// The primitive is not free: publishes the request, then blocks.
-    #[cold]
-    fn contended<R>(self, ready: Ready, flags: Flags, lock: impl FnOnce() -> R) -> R {
-        let flags = self.mode.flags().with(flags);
-        let request = Event::new(Kind::REQUEST, flags, ready.site, ready.object, 0);
-        Local::with(|local| {
-            local.append(request);
-            local.begin_wait(request, 0);
-        });
-        let acquired = lock();
-        Local::with(Local::end_wait);
-        acquired
-    }
-
-    /// Records the acquire; the primitive is held.
+    /// Records the acquire, if it can be; the primitive is held.
     #[inline]
     fn acquired(self, ready: Ready, flags: Flags) -> Hold<'a> {
+        if ready.0 == 0 {
+            return Hold::unrecorded(self.identity, self.mode);
+        }
         let seq = match self.mode {
             Mode::Exclusive => self.identity.next_version(),
             _ => self.identity.version(),
         };
-        let flags = self.mode.flags().with(flags);
-        Local::with(|local| {
-            local.append_acquire(Event::new(Kind::ACQUIRE, flags, ready.site, ready.object, seq));
-        });
+        acquired(ready.event(Kind::ACQUIRE, flags, seq));
         Hold::recorded(self.identity, self.mode, seq)
     }
 }
 
-/// Records a release; the primitive is still held.
+// The parts below are functions of their own, not generic and not inlined: a lock's code in the program stays
+// small, and the stack pointer that the site cache looks at is that of the program's own frame.
+
+/// What is done before the primitive is touched.
 #[inline(never)]
-pub(crate) fn release(hold: &Hold<'_>, flags: Flags) {
-    let panicking = if std::thread::panicking() { Flags::PANICKING } else { Flags::NONE };
-    let flags = hold.mode().flags().with(hold.touched()).with(flags).with(panicking);
+fn ready(identity: &Identity, class: Class, site: Site) -> Ready {
     Local::with(|local| {
-        let object = ObjectId(hold.identity().known_object());
-        let release = Event::new(Kind::RELEASE, flags, 0, object, hold.seq());
+        let object = identity.object(local, class);
+        if object == 0 || !local.prepare() {
+            return Ready::NONE;
+        }
+        Ready::new(object, local.acquire_site(site, object))
+    })
+}
+
+/// Records an acquire and publishes its hold.
+#[inline(never)]
+fn acquired(acquire: Event) {
+    Local::with(|local| local.append_acquire(acquire));
+}
+
+/// The primitive is not free: publishes the request; the caller blocks next.
+#[cold]
+fn request(ready: Ready, flags: Flags) {
+    if ready.0 != 0 {
+        let request = ready.event(Kind::REQUEST, flags, 0);
+        Local::with(|local| {
+            local.append(request);
+            local.begin_wait(request, 0);
+        });
+    }
+}
+
+/// The caller has blocked and goes on.
+#[cold]
+fn granted(ready: Ready) {
+    if ready.0 != 0 {
+        Local::with(Local::end_wait);
+    }
+}
+
+/// Records a release and takes its hold back; the primitive is still held.
+#[inline(never)]
+pub(crate) fn release(object: u64, flags: Flags, seq: u64) {
+    let flags = if std::thread::panicking() { flags.with(Flags::PANICKING) } else { flags };
+    Local::with(|local| {
         if local.prepare() {
-            local.append_release(release);
+            local.append_release(Event::new(Kind::RELEASE, flags, 0, ObjectId(object), seq));
         }
     });
 }
@@ -260,15 +284,5 @@ pub(crate) fn map<N, G>(result: LockResult<N>, f: impl FnOnce(N) -> G) -> LockRe
     match result {
         Ok(native) => Ok(f(native)),
         Err(poisoned) => Err(PoisonError::new(f(poisoned.into_inner()))),
-    }
-}
-
-fn map_try<N, G>(result: TryLockResult<N>, f: impl FnOnce(N) -> G) -> TryLockResult<G> {
-    match result {
-        Ok(native) => Ok(f(native)),
-        Err(TryLockError::Poisoned(poisoned)) => {
-            Err(TryLockError::Poisoned(PoisonError::new(f(poisoned.into_inner()))))
-        }
-        Err(TryLockError::WouldBlock) => Err(TryLockError::WouldBlock),
     }
 }

@@ -41,6 +41,9 @@ impl Words for [AtomicU64] {
 
 /// Bytes as little-endian words: what a reader that copied a region with `read_at` looks at.
 ///
+/// All loads are of the one copy, so no protocol that looks twice finds out what changed meanwhile: this is for
+/// what no longer changes. While its process lives, a reader needs a [`ReadWords`] whose every load reads the file.
+///
 /// ```
 /// use core::sync::atomic::Ordering::Relaxed;
 /// use trace_format::words::{Copied, ReadWords};

@@ -7,9 +7,11 @@
 //!
 //! Bounds. Segments hold two or three events, slots two holds, and a switch away from a thread that could have gone
 //! on is explored up to [`PREEMPTIONS_MAX`] times per run, which finds every known way to break each protocol in
-//! seconds. `LOOM_MAX_PREEMPTIONS=3` looks further; it takes about 20 s in a debug build.
+//! seconds. `LOOM_MAX_PREEMPTIONS=3` looks further; it takes about 40 s in a debug build.
 //!
 //! Models use `std::sync::Arc`: loom's own panics while a failed model unwinds, which aborts the test process.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests fail like tests")]
 
 use loom::sync::{
     Mutex,
@@ -198,26 +200,26 @@ fn appending_needs_its_orderings() {
 fn waiting(weakness: Weakness) {
     let hold = |n: u32| Event::new(Kind::ACQUIRE, Flags::NONE, n, ObjectId(n.into()), n.into());
     let wait = |n: u32| Event::new(Kind::REQUEST, Flags::NONE, n, ObjectId(n.into()), 0);
-    let (a, b, c, x, y) = (hold(1), hold(2), hold(3), wait(4), wait(5));
+    let (a, b, c, for_x, for_y) = (hold(1), hold(2), hold(3), wait(4), wait(5));
     let slot = Memory::new(FIRST_HOLD + 2 * Event::WORDS, weakness);
     let thread = loom::thread::spawn({
         let slot = Arc::clone(&slot);
         move || {
             slot::push(&*slot, &*slot, FIRST_HOLD, 0, a);
             slot::push(&*slot, &*slot, FIRST_HOLD + Event::WORDS, 1, b);
-            slot::begin_wait(&*slot, x, 40, 400);
+            slot::begin_wait(&*slot, for_x, 40, 400);
             slot::end_wait(&*slot);
             slot::pop(&*slot, 1);
             slot::push(&*slot, &*slot, FIRST_HOLD + Event::WORDS, 1, c);
-            slot::begin_wait(&*slot, y, 50, 500);
+            slot::begin_wait(&*slot, for_y, 50, 500);
         }
     });
     let Snapshot { exact, wait, wait_object, since_ns, n_holds, holds, .. } = Snapshot::read(&*slot);
     let holds = &holds[..n_holds];
     claim(holds.first().is_none_or(|hold| *hold == a), "a hold that is counted is written");
     if exact {
-        let first = (wait, wait_object, since_ns) == (Some(x), 40, 400) && holds == [a, b];
-        let second = (wait, wait_object, since_ns) == (Some(y), 50, 500) && holds == [a, c];
+        let first = (wait, wait_object, since_ns) == (Some(for_x), 40, 400) && holds == [a, b];
+        let second = (wait, wait_object, since_ns) == (Some(for_y), 50, 500) && holds == [a, c];
         claim(first || second, "an exact snapshot is of one wait");
         reached(if first { "first wait" } else { "second wait" });
     } else {

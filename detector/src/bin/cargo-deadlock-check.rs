@@ -1,1 +1,8 @@
-fn main() {}
+//! `cargo deadlock-check`, see [`detector::cli`].
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    detector::cli::cargo_main(std::env::args_os())
+}

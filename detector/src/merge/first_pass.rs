@@ -136,8 +136,7 @@ impl Counts {
             file.header.forked_from.is_some() && self.objects.id(object as u32) < file.header.forked_next_object
         };
         let locks = self.firsts.iter().zip(&self.sections_of).enumerate();
-        let locks = locks.map(|(i, (first, sections))| Lock { sections: *sections, ..first.lock(inherited(i)) });
-        let locks = locks.collect();
+        let locks: Vec<Lock> = locks.map(|(i, (first, sections))| first.lock(*sections, inherited(i))).collect();
         let has_shared = self.firsts.iter().map(|first| first.shared != u64::MAX).collect();
         FirstPass {
             locks,

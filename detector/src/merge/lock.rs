@@ -41,15 +41,15 @@ impl Default for First {
 impl First {
     /// The state in front of the smallest numbers. A lock that was forked off, or whose first events were
     /// drained, starts in the middle.
-    pub(super) fn lock(&self, inherited: bool) -> Lock {
+    pub(super) fn lock(&self, sections: u32, inherited: bool) -> Lock {
         let before_acquire = if self.acquire == u64::MAX { u64::MAX } else { self.acquire - 1 };
         let before = before_acquire.min(self.shared).min(self.release);
         if before == u64::MAX {
-            return Lock::default();
+            return Lock { sections, ..Lock::default() };
         }
         // A release without its acquire: the lock is held at the start.
         let released = if self.release == before { before.saturating_sub(1) } else { before };
-        Lock { acquired: before, released, gap: before > 0 && !inherited, ..Lock::default() }
+        Lock { acquired: before, released, gap: before > 0 && !inherited, sections, ..Lock::default() }
     }
 }
 

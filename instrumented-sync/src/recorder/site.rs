@@ -63,7 +63,8 @@ fn depth_entry(area: Area, address: usize, stack_pointer: usize) -> &'static [At
 pub(super) fn pair_key(area: Area, hold: u64, object: u64, location: Site) -> u64 {
     let address = std::ptr::from_ref(location).addr() as u64;
     let (hold, object) = if area.pair_captures() < PAIR_CAPTURES_MAX { (hold, object) } else { (hold & SITE_BITS, 0) };
-    (hold ^ object.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ address.wrapping_mul(0xff51_afd7_ed55_8ccd)
+    // Object ids and sites fill the word; the address goes on top, shifted so that it does not cancel them.
+    (hold ^ object.rotate_left(16)).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ address.rotate_left(24)
 }
 
 /// The bits of an event's first word that name its site.

@@ -20,7 +20,9 @@ impl Local {
     /// an allocator that this operation has not locked.
     pub(super) fn begin(&self) {
         if self.area.get().is_none() {
-            self.area.set(process::take_area(AREA_WORDS * 8).map(Area));
+            let area = process::take_area(AREA_WORDS * 8);
+            // The mapping is rounded up to pages, or is what another thread gave back.
+            self.area.set(area.and_then(|area| area.first_chunk()).map(Area));
         }
         let Some(area) = self.area.get() else {
             self.target.set(Target::Refused);

@@ -1,0 +1,106 @@
+//! From a report to bytes on a stream and an exit status.
+
+use super::{CliError, options::{ColorArg, ReportArgs}};
+use crate::{
+    finding::Report,
+    render::{Format, render},
+    suppress::{Suppressions, write_baseline},
+};
+use anstream::{AutoStream, ColorChoice};
+use std::{
+    fs,
+    io::{self, Write},
+    path::PathBuf,
+};
+
+/// Exit status if a trace was unreadable or not well formed.
+const UNREADABLE: u8 = 3;
+
+/// Why a report did not arrive.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OutputError {
+    #[error("cannot write the report to {}: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("cannot write the report: {0}")]
+    Stream(io::Error),
+}
+
+/// Where a report goes unless `-o` says otherwise.
+#[derive(Clone, Copy)]
+pub(super) enum Stream {
+    /// `check` has stdout for itself.
+    Stdout,
+    /// `run` shares both with the program, whose stdout may be piped somewhere.
+    Stderr,
+}
+
+/// Suppresses what is known, writes the report and the baseline, and gives the exit status.
+///
+/// `program` is the status of the program that was run.
+pub(super) fn finish(
+    mut report: Report,
+    args: &ReportArgs,
+    suppressions: &Suppressions,
+    stream: Stream,
+    program: Option<u8>,
+) -> Result<u8, CliError> {
+    if !args.only.is_empty() {
+        report.findings.retain(|finding| args.only.contains(&finding.code));
+    }
+    let (findings, n_suppressed, problems) = suppressions.apply(report.findings);
+    report.findings = findings;
+    report.suppressed = n_suppressed;
+    report.problems.extend(problems);
+    write(&report, args, stream)?;
+    if let Some(path) = &args.write_baseline {
+        write_baseline(path, &suppressions.next_baseline(&report.findings))?;
+    }
+    Ok(status(&report, args, program))
+}
+
+fn status(report: &Report, args: &ReportArgs, program: Option<u8>) -> u8 {
+    if report.problems.iter().any(|problem| problem.fatal) {
+        return UNREADABLE;
+    }
+    if report.findings.iter().any(|finding| finding.certainty >= args.deny) {
+        return args.error_exitcode;
+    }
+    program.unwrap_or(0)
+}
+
+fn write(report: &Report, args: &ReportArgs, stream: Stream) -> Result<(), OutputError> {
+    let format = args.format.format();
+    if let Some(path) = &args.output {
+        let text = render(report, format, matches!(args.color, ColorArg::Always));
+        return fs::write(path, text).map_err(|source| OutputError::File { path: path.clone(), source });
+    }
+    let written = match (format, stream) {
+        (Format::Json, _) | (_, Stream::Stdout) => {
+            let colored = is_colored(args.color, &io::stdout());
+            write_all(&mut io::stdout().lock(), &render(report, format, colored))
+        }
+        (_, Stream::Stderr) => {
+            let colored = is_colored(args.color, &io::stderr());
+            write_all(&mut io::stderr().lock(), &render(report, format, colored))
+        }
+    };
+    match written {
+        // Whoever reads it, `head` for one, has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(OutputError::Stream),
+    }
+}
+
+fn write_all(stream: &mut dyn Write, text: &str) -> io::Result<()> {
+    stream.write_all(text.as_bytes())?;
+    stream.flush()
+}
+
+/// `auto` asks the terminal and the environment: `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`, `TERM`.
+fn is_colored(color: ColorArg, stream: &impl anstream::stream::RawStream) -> bool {
+    match color {
+        ColorArg::Always => true,
+        ColorArg::Never => false,
+        ColorArg::Auto => AutoStream::choice(stream) != ColorChoice::Never,
+    }
+}

@@ -1,0 +1,3 @@
+//! Graphs over a model. Only these modules and analyses know petgraph.
+
+pub mod lock_order;

@@ -1,0 +1,98 @@
+//! From the ids of one process file to those of the model. Only what something refers to gets into the model.
+
+use super::{Epoch, EpochId, Hold, Model, Object, ObjectId, ProcessId, Site, SiteId, StackId, clock::Mark, held::Held};
+use crate::{merge::Objects, source::Dictionary};
+use rustc_hash::FxHashMap;
+use std::rc::Rc;
+use trace_format::ObjectKind;
+
+/// The ids of one process file that are in the model.
+#[derive(Debug)]
+pub(super) struct Tables {
+    pub(super) process: ProcessId,
+    /// The model's index of the process's first thread.
+    pub(super) first_thread: u32,
+    /// Objects by their id in the file.
+    pub(super) objects: FxHashMap<u64, ObjectId>,
+    sites: FxHashMap<u32, SiteId>,
+    stacks: FxHashMap<u32, StackId>,
+    epochs: FxHashMap<usize, EpochId>,
+}
+
+impl Tables {
+    pub(super) fn new(process: ProcessId, first_thread: u32) -> Self {
+        Self {
+            process,
+            first_thread,
+            objects: FxHashMap::default(),
+            sites: FxHashMap::default(),
+            stacks: FxHashMap::default(),
+            epochs: FxHashMap::default(),
+        }
+    }
+
+    /// The site with this id in the file; one without a line if the file does not say.
+    pub(super) fn site(&mut self, model: &mut Model, dictionary: &Dictionary, id: u32) -> SiteId {
+        if let Some(site) = self.sites.get(&id) {
+            return *site;
+        }
+        let (location, stack) = dictionary.sites.get(&id).copied().unwrap_or_default();
+        let location = dictionary.locations.get(&location);
+        let site = Site {
+            process: self.process,
+            file: location.map(|location| location.file.clone()).unwrap_or_default(),
+            line: location.map_or(0, |location| location.line),
+            column: location.map_or(0, |location| location.column),
+            stack: self.stack(model, dictionary, stack),
+        };
+        model.sites.push(site);
+        let index = SiteId(model.sites.len() as u32 - 1);
+        self.sites.insert(id, index);
+        index
+    }
+
+    fn stack(&mut self, model: &mut Model, dictionary: &Dictionary, id: u32) -> Option<StackId> {
+        if let Some(stack) = self.stacks.get(&id) {
+            return Some(*stack);
+        }
+        model.stacks.push(dictionary.stacks.get(&id)?.clone());
+        let index = StackId(model.stacks.len() as u32 - 1);
+        self.stacks.insert(id, index);
+        Some(index)
+    }
+
+    /// The object with this id in the file; what it is gets filled in when all processes are known.
+    pub(super) fn object(&mut self, model: &mut Model, id: u64) -> ObjectId {
+        *self.objects.entry(id).or_insert_with(|| {
+            model.objects.push(Object {
+                process: self.process,
+                kind: ObjectKind::Unknown,
+                type_name: String::new(),
+                label: None,
+                created_at: None,
+                gap: false,
+            });
+            ObjectId(model.objects.len() as u32 - 1)
+        })
+    }
+
+    pub(super) fn hold(
+        &mut self,
+        model: &mut Model,
+        dictionary: &Dictionary,
+        objects: &Objects,
+        held: Held,
+    ) -> Hold {
+        let object = self.object(model, objects.id(held.object));
+        Hold { object, mode: held.mode, site: self.site(model, dictionary, held.site) }
+    }
+
+    /// The epoch of a mark, which must live as long as these tables are asked for epochs: it is known by its place.
+    pub(super) fn epoch(&mut self, model: &mut Model, mark: &Rc<Mark>) -> EpochId {
+        *self.epochs.entry(Rc::as_ptr(mark) as usize).or_insert_with(|| {
+            let epoch: Epoch = mark.to_epoch(self.first_thread);
+            model.epochs.push(epoch);
+            EpochId(model.epochs.len() as u32 - 1)
+        })
+    }
+}

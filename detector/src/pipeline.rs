@@ -1,0 +1,122 @@
+//! The road from a trace directory to a report: read, build the model, analyse, explain, identify.
+
+use crate::{
+    analysis::RawFinding,
+    explain,
+    finding::{Coverage, Finding, Problem, Report, Stats},
+    identity,
+    model::{self, Model},
+    source,
+    symbolize::{Symbolizer, foreign_primitives},
+};
+use std::{
+    cmp::Reverse,
+    collections::BTreeSet,
+    path::Path,
+    time::Instant,
+};
+use tracing::debug;
+
+pub use crate::analysis::stall::Stopped;
+
+/// A trace as it was when it was read; of one that could not be read, why.
+#[derive(Debug, Default)]
+pub struct Reading {
+    model: Model,
+    problems: Vec<Problem>,
+}
+
+impl Reading {
+    /// Process ids of the recorded processes that were alive.
+    pub fn live_processes(&self) -> Vec<i32> {
+        let live = self.model.processes.iter().filter(|process| process.alive && !process.exited);
+        live.filter_map(|process| i32::try_from(process.pid).ok()).collect()
+    }
+}
+
+/// Reads a trace, also while its processes run. What is wrong with it will be among the report's problems.
+pub fn read(directory: &Path) -> Reading {
+    let start = Instant::now();
+    let trace = match source::open(directory) {
+        Ok(trace) => trace,
+        Err(error) => {
+            let problems = vec![Problem { text: error.to_string(), fatal: true }];
+            return Reading { model: Model::default(), problems };
+        }
+    };
+    debug!(directory = %directory.display(), processes = trace.processes.len(), elapsed = ?start.elapsed(), "opened");
+    let start = Instant::now();
+    let (model, built) = model::build(&trace);
+    let mut problems = trace.problems;
+    problems.extend(built);
+    debug!(events = model.n_events, threads = model.threads.len(), elapsed = ?start.elapsed(), "built the model");
+    Reading { model, problems }
+}
+
+/// Analyses what was read. Relative paths of sources are looked for in `directory`.
+///
+/// The findings are complete and in order, gravest first; nothing is suppressed yet.
+pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Report {
+    let mut report = Report { coverage: coverage(readings), stats: stats(readings), ..Report::default() };
+    let mut findings = Vec::new();
+    let mut hints = BTreeSet::new();
+    for Reading { model, problems } in readings {
+        report.problems.extend_from_slice(problems);
+        let start = Instant::now();
+        let (raw, problems) = analysis(model, stopped);
+        report.problems.extend(problems);
+        debug!(raw_findings = raw.len(), elapsed = ?start.elapsed(), "analysed");
+        let start = Instant::now();
+        let mut symbolizer = Symbolizer::new(model, directory);
+        findings.extend(explain::explain_all(raw, model, &mut symbolizer));
+        hints.extend(symbolizer.hints().map(str::to_owned));
+        debug!(elapsed = ?start.elapsed(), "explained");
+    }
+    report.findings = identity::identify(findings);
+    report.findings.sort_by_key(|Finding { certainty, code, id, .. }| (Reverse(*certainty), *code, id.clone()));
+    report.hints = hints.into_iter().collect();
+    report
+}
+
+fn analysis(model: &Model, stopped: Stopped) -> (Vec<RawFinding>, Vec<Problem>) {
+    crate::analysis::run(model, stopped)
+}
+
+fn stats(readings: &[Reading]) -> Stats {
+    let mut stats = Stats::default();
+    for Reading { model, .. } in readings {
+        stats.events += model.n_events;
+        stats.threads += model.threads.len() as u64;
+        stats.processes += model.processes.len() as u64;
+        stats.objects += model.n_objects;
+        stats.lost += model.n_lost;
+    }
+    stats
+}
+
+fn coverage(readings: &[Reading]) -> Coverage {
+    let models = || readings.iter().map(|reading| &reading.model);
+    let programs: BTreeSet<&str> =
+        models().flat_map(|model| &model.processes).map(|process| process.program.as_str()).collect();
+    let foreign: BTreeSet<&str> =
+        programs.into_iter().flat_map(|program| foreign_primitives(Path::new(program))).collect();
+    let mut unrecorded: Vec<String> = foreign.into_iter().map(str::to_owned).collect();
+    match models().map(n_unstarted_threads).sum::<usize>() {
+        0 => {}
+        1 => unrecorded.push("the start of 1 thread that was not started through instrumented_sync".to_owned()),
+        n => unrecorded.push(format!("the starts of {n} threads that were not started through instrumented_sync")),
+    }
+    Coverage {
+        level: "full".to_owned(),
+        unrecorded,
+        recorded_anything: models().any(|model| model.n_events > 0 || !model.threads.is_empty()),
+    }
+}
+
+/// Threads that nobody was seen to start; the first thread of a process has nobody to start it.
+fn n_unstarted_threads(model: &Model) -> usize {
+    let is_first = |thread: &model::Thread| {
+        model.processes.get(thread.process.idx()).is_some_and(|process| process.pid == thread.tid)
+    };
+    model.threads.iter().filter(|thread| thread.forked_by.is_none() && !is_first(thread)).count()
+}

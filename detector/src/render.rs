@@ -1,0 +1,34 @@
+//! Renderers: a [`Report`] in, text out. They know the report only - no model, no graph, no analysis - and decide
+//! nothing: what is a finding, in which order and how sure, was settled before.
+
+mod escape;
+mod human;
+mod json;
+mod short;
+mod words;
+
+use crate::finding::Report;
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Diagnostics as rustc prints them, with source, stacks and help.
+    #[default]
+    Human,
+    /// One line per finding.
+    Short,
+    /// For programs; see `schema/report-1.0.json`.
+    Json,
+}
+
+/// Writes the report; `colored` adds ANSI colours to [`Format::Human`].
+///
+/// Whatever strings the trace had, the text has no control character but line feeds and, if `colored`, the
+/// renderer's own sequences.
+pub fn render(report: &Report, format: Format, colored: bool) -> String {
+    match format {
+        Format::Human => human::render(&escape::report(report), colored),
+        Format::Short => short::render(&escape::report(report)),
+        Format::Json => json::render(report),
+    }
+}

@@ -1,0 +1,108 @@
+//! Reports for people, in the manner of rustc's diagnostics.
+
+mod snippet;
+mod stall;
+
+use super::words;
+use crate::finding::{Certainty, Code, Edge, Finding, Frame, Report};
+use annotate_snippets::{Element, Group, Level, Renderer, renderer::DecorStyle};
+
+/// Snippets are cut to this width; logs of CI have no width of their own.
+const WIDTH: usize = 140;
+
+pub(super) fn render(report: &Report, colored: bool) -> String {
+    let renderer = if colored { Renderer::styled() } else { Renderer::plain() };
+    let renderer = renderer.term_width(WIDTH).decor_style(DecorStyle::Ascii);
+    let mut text = String::new();
+    for finding in &report.findings {
+        text.push_str(&renderer.render(&groups(finding)));
+        text.push_str("\n\n");
+    }
+    for line in words::closing(report) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+/// The title with the first edge, a note for each further edge, and the verdict's details with the last one.
+fn groups(finding: &Finding) -> Vec<Group<'_>> {
+    let level = if finding.certainty == Certainty::Hazard { Level::NOTE } else { Level::ERROR };
+    let title = level.with_name(words::verdict(finding)).primary_title(&finding.title).id(finding.code.name());
+    let mut groups = vec![Group::with_title(title)];
+    if finding.code == Code::Stall {
+        groups[0] = groups.remove(0).elements(details(finding));
+        groups.extend(stall::groups(finding));
+        return groups;
+    }
+    for (edge_idx, edge) in finding.edges.iter().enumerate() {
+        if edge_idx == 0 {
+            groups[0] = groups.remove(0).elements(edge_elements(finding, edge, true));
+        } else {
+            let title = Level::NOTE.secondary_title(edge_title(finding, edge));
+            groups.push(title.elements(edge_elements(finding, edge, true)));
+        }
+    }
+    if let Some(last) = groups.pop() {
+        groups.push(last.elements(details(finding)));
+    }
+    groups
+}
+
+fn edge_title(finding: &Finding, edge: &Edge) -> String {
+    let thread = words::thread(finding, edge);
+    match (edge.holds, edge.wanted_mode.is_some()) {
+        (Some(_), true) => format!("`{thread}` {} and {}", words::holds(finding, edge), words::wants(finding, edge)),
+        (Some(_), false) => format!("`{thread}` {}", words::holds(finding, edge)),
+        (None, _) => format!("`{thread}` {}", words::wants(finding, edge)),
+    }
+}
+
+/// Snippets and stacks of one edge; what it wants is left out if `with_want` says that this was shown already.
+fn edge_elements<'f>(finding: &'f Finding, edge: &'f Edge, with_want: bool) -> Vec<Element<'f>> {
+    let thread = words::thread(finding, edge);
+    let (holds, wants) = (words::holds(finding, edge), words::wants(finding, edge));
+    let mut marks = Vec::new();
+    if let Some(place) = &edge.held_at {
+        let label = format!("`{thread}` {holds} since here");
+        marks.push(snippet::Mark { place, label, is_primary: false });
+    }
+    if with_want && let Some(place) = &edge.wanted_at {
+        let and = if marks.is_empty() { format!("`{thread}` ") } else { "... and ".to_owned() };
+        marks.push(snippet::Mark { place, label: format!("{and}{wants} here"), is_primary: true });
+    }
+    let mut elements = snippet::elements(marks);
+    elements.extend(stack(&format!("`{thread}` {holds}, taken"), &edge.held_stack));
+    if with_want {
+        elements.extend(stack(&format!("`{thread}` {wants}"), &edge.wanted_stack));
+    }
+    elements.extend(edge.could_release.iter().map(|releaser| {
+        let name = finding.threads.get(releaser.thread).map_or("?", |thread| &thread.name);
+        message(Level::NOTE, format!("`{name}` could end this wait, but {}", releaser.why_not))
+    }));
+    elements
+}
+
+/// A stack below what it led to; nothing if none was captured.
+fn stack<'f>(what: &str, frames: &[Frame]) -> Option<Element<'f>> {
+    let lines: Vec<String> = std::iter::once(what.to_owned()).chain(frames.iter().map(words::frame)).collect();
+    (!frames.is_empty()).then(|| message(Level::NOTE.with_name("stack"), lines.join("\n  ")))
+}
+
+/// What applies to the finding as a whole.
+fn details(finding: &Finding) -> Vec<Element<'_>> {
+    let mut elements = vec![message(Level::NOTE, words::certainty(finding))];
+    if !finding.assumes.is_empty() {
+        elements.push(message(Level::NOTE, format!("assumes {}", finding.assumes.join(", "))));
+    }
+    let times = if finding.count == 1 { "once".to_owned() } else { words::counted(finding.count, "time") };
+    elements.push(message(Level::NOTE, format!("seen {times}; id {}", finding.id)));
+    if !finding.help.is_empty() {
+        elements.push(message(Level::HELP, finding.help.clone()));
+    }
+    elements
+}
+
+fn message(level: Level<'_>, text: String) -> Element<'_> {
+    level.message(text).into()
+}

@@ -1,0 +1,167 @@
+//! Phrases that several renderers share.
+
+use crate::finding::{Certainty, Code, Edge, Finding, Frame, Object, Place, ProgramEnd, Report};
+
+/// What a finding is, in two words at most.
+pub(super) fn verdict(finding: &Finding) -> &'static str {
+    match (finding.code, finding.certainty) {
+        (Code::Stall, _) => "hang",
+        (_, Certainty::Observed | Certainty::Proven) => "deadlock",
+        (_, Certainty::Possible) => "possible deadlock",
+        (_, Certainty::Hazard) => "note",
+    }
+}
+
+/// The certainty and its reason as a sentence.
+pub(super) fn certainty(finding: &Finding) -> String {
+    let meaning = match (finding.code, finding.certainty) {
+        (Code::Stall, Certainty::Observed) => "observed: this is what each thread held and wanted at the end",
+        (_, Certainty::Observed) => "observed: this happened",
+        (_, Certainty::Proven) => "proven: another timing of this run reaches it",
+        (_, Certainty::Possible) => "possible: not ruled out",
+        (_, Certainty::Hazard) => "hazard: cannot hang as run",
+    };
+    if finding.why.is_empty() { meaning.to_owned() } else { format!("{meaning}, because {}", finding.why) }
+}
+
+/// `n thing`, `n things`.
+pub(super) fn counted(n: u64, noun: &str) -> String {
+    let plural = if n == 1 { "" } else if noun.ends_with("ss") { "es" } else { "s" };
+    format!("{n} {noun}{plural}")
+}
+
+/// How its thread is called.
+pub(super) fn thread<'f>(finding: &'f Finding, edge: &Edge) -> &'f str {
+    finding.threads.get(edge.thread).map_or("?", |thread| &thread.name)
+}
+
+/// ``holds `cache` for reading``.
+pub(super) fn holds(finding: &Finding, edge: &Edge) -> String {
+    match object(finding, edge.holds) {
+        Some(object) => format!("holds `{}`{}", object.reference, purpose(object, edge.held_mode.as_deref())),
+        None => "holds a lock".to_owned(),
+    }
+}
+
+/// ``wants `cache` for writing``, ``waits for a message from `channel` ``, …
+pub(super) fn wants(finding: &Finding, edge: &Edge) -> String {
+    let object = object(finding, edge.wants);
+    let reference = object.map_or_else(|| "something that was not recorded".to_owned(), |o| format!("`{}`", o.reference));
+    match (edge.wanted_mode.as_deref(), object) {
+        (Some("wait"), _) => format!("waits to be notified through {reference}"),
+        (Some("park"), _) => "is parked, waiting for `unpark`".to_owned(),
+        (Some("send"), _) => format!("waits for room in {reference}"),
+        (Some("receive"), _) => format!("waits for a message from {reference}"),
+        (Some("join"), _) => format!("waits for {reference} to end"),
+        (mode, Some(object)) => format!("wants {reference}{}", purpose(object, mode)),
+        (_, None) => format!("waits for {reference}"),
+    }
+}
+
+/// Only for locks that have more than one mode, the mode says something.
+fn purpose(object: &Object, mode: Option<&str>) -> String {
+    match mode {
+        Some("exclusive") if object.kind == "rwlock" => " for writing".to_owned(),
+        Some("shared") => " for reading".to_owned(),
+        None | Some("exclusive") => String::new(),
+        Some(mode) => format!(" ({mode})"),
+    }
+}
+
+fn object(finding: &Finding, idx: Option<usize>) -> Option<&Object> {
+    idx.and_then(|idx| finding.objects.get(idx))
+}
+
+/// `file:line:column`.
+pub(super) fn place(place: &Place) -> String {
+    match (place.line, place.column) {
+        (0, _) => "an unknown place".to_owned(),
+        (line, 0) => format!("{}:{line}", place.file),
+        (line, column) => format!("{}:{line}:{column}", place.file),
+    }
+}
+
+/// `at function (file:line)`.
+pub(super) fn frame(frame: &Frame) -> String {
+    match (&frame.file, frame.line) {
+        (Some(file), Some(line)) => format!("at {} ({file}:{line})", frame.function),
+        (Some(file), None) => format!("at {} ({file})", frame.function),
+        (None, _) => format!("at {}", frame.function),
+    }
+}
+
+/// The lines that end a report: how the program ended, what was recorded, what is wrong, how many findings.
+pub(super) fn closing(report: &Report) -> Vec<String> {
+    let mut lines: Vec<String> = report.program.iter().map(program).collect();
+    lines.push(recorded(report));
+    if !report.coverage.unrecorded.is_empty() {
+        lines.push(format!("not recorded: {}", report.coverage.unrecorded.join("; ")));
+    }
+    let severity = |fatal| if fatal { "error" } else { "warning" };
+    lines.extend(report.problems.iter().map(|problem| format!("{}: {}", severity(problem.fatal), problem.text)));
+    lines.extend(report.hints.iter().map(|hint| format!("hint: {hint}")));
+    lines.push(summary(report));
+    lines
+}
+
+fn program(end: &ProgramEnd) -> String {
+    let how = match (end.exit, end.signal) {
+        (Some(status), _) => format!("exited with status {status}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}{}", signal_name(signal)),
+        (None, None) => "ended in an unknown way".to_owned(),
+    };
+    let why = if end.timed_out { ", stopped because its time was over" } else { "" };
+    format!("program: {how}{why}")
+}
+
+fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        1 => " (SIGHUP)",
+        2 => " (SIGINT)",
+        3 => " (SIGQUIT)",
+        6 => " (SIGABRT)",
+        9 => " (SIGKILL)",
+        11 => " (SIGSEGV)",
+        15 => " (SIGTERM)",
+        _ => "",
+    }
+}
+
+fn recorded(report: &Report) -> String {
+    if !report.coverage.recorded_anything {
+        return "recorded: nothing. No process recorded anything: does the program use instrumented_sync? \
+                is its feature `record` on?"
+            .to_owned();
+    }
+    let stats = &report.stats;
+    let processes = match stats.processes {
+        1 => "1 process".to_owned(),
+        n => format!("{n} processes"),
+    };
+    let lost = match stats.lost {
+        0 => "nothing".to_owned(),
+        n => format!("{}, so deadlocks may have been missed", counted(n, "operation")),
+    };
+    format!(
+        "recorded: {processes}, {}, {}, {}; level {}; lost: {lost}",
+        counted(stats.threads, "thread"),
+        counted(stats.objects, "object"),
+        counted(stats.events, "event"),
+        report.coverage.level,
+    )
+}
+
+fn summary(report: &Report) -> String {
+    let n_of = |certainty| report.findings.iter().filter(|finding| finding.certainty == certainty).count();
+    let certainties = Certainty::ALL.iter().rev().map(|certainty| (n_of(*certainty), certainty.name()));
+    let counts: Vec<String> =
+        certainties.filter(|(n, _)| *n > 0).map(|(n, certainty)| format!("{n} {certainty}")).collect();
+    let findings = match report.findings.len() {
+        0 => "no findings".to_owned(),
+        n => format!("{} ({})", counted(n as u64, "finding"), counts.join(", ")),
+    };
+    match report.suppressed {
+        0 => format!("deadlock-check: {findings}"),
+        n => format!("deadlock-check: {findings}; {n} suppressed by the allow list or the baseline"),
+    }
+}
