@@ -1,9 +1,31 @@
 //! Analyses: model in, raw findings out. They cannot fail, do no I/O, and know no renderer and no other analysis.
 
+pub mod lock_order;
+pub mod self_deadlock;
+pub mod stall;
+
+#[cfg(test)]
+mod fixture;
+
+pub use stall::Stopped;
+
 use crate::{
-    finding::{Certainty, Code},
-    model::{ObjectId, SiteId, ThreadId},
+    finding::{Certainty, Code, Problem},
+    model::{Model, ObjectId, SiteId, ThreadId},
 };
+use trace_format::Mode;
+
+/// What a prediction assumes: nothing but what was recorded keeps threads apart or brings them together.
+pub const ALL_RECORDED: &str = "all-communication-recorded";
+
+/// Runs all analyses. The problems say where a bound cut one short.
+pub fn run(model: &Model, stopped: Stopped) -> (Vec<RawFinding>, Vec<Problem>) {
+    let mut findings = self_deadlock::run(model);
+    let (cycles, problems) = lock_order::run(model);
+    findings.extend(cycles);
+    findings.extend(stall::run(model, stopped));
+    (findings, problems)
+}
 
 /// A finding in the model's terms, before names, lines and identity.
 #[derive(Clone, Debug)]
@@ -48,4 +70,14 @@ pub enum Help {
     DropBeforeRelock,
     /// Look at what each thread waits for.
     LookAtWaits,
+}
+
+/// What findings call a mode.
+pub const fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Exclusive => "exclusive",
+        Mode::Shared => "shared",
+        Mode::Upgradable => "upgradable",
+        Mode::SharedRecursive => "shared-recursive",
+    }
 }

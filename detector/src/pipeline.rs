@@ -17,7 +17,10 @@ use std::{
 };
 use tracing::debug;
 
-pub use crate::analysis::stall::Stopped;
+/// Placeholder.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub enum Stopped { No, TimedOut, Interrupted }
 
 /// A trace as it was when it was read; of one that could not be read, why.
 #[derive(Debug, Default)]
@@ -79,7 +82,7 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
 }
 
 fn analysis(model: &Model, stopped: Stopped) -> (Vec<RawFinding>, Vec<Problem>) {
-    crate::analysis::run(model, stopped)
+    let _=(model,stopped); (Vec::new(), Vec::new())
 }
 
 fn stats(readings: &[Reading]) -> Stats {

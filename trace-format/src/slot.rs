@@ -7,7 +7,7 @@
 //! word  0  state: 0 free, 1 live, 2 ended; an ended slot that still holds something is not reused
 //!       1  object id of the thread
 //!       2  operating-system id of the thread (low 32 bits)
-//!       3  epoch: odd while the thread waits, even while it runs
+//!       3  epoch: odd while the thread waits, even while it runs; never falls, whoever's the slot is
 //!       4  number of holds
 //!       5  wait, first word: packed like an event (REQUEST, WAIT, …), 0 if none
 //!       6  wait, second word

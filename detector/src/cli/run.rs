@@ -9,9 +9,8 @@ use super::{
     trace_directory::TraceDirectory,
 };
 use crate::{
-    analysis::stall::Stopped,
     finding::ProgramEnd,
-    pipeline::{self, Reading},
+    pipeline::{self, Reading, Stopped},
 };
 use clap::Args;
 use std::{

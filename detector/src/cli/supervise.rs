@@ -4,7 +4,10 @@ use super::{
     process_tree,
     signals::{self, Received},
 };
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid},
+};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use std::{
     ffi::OsString,
@@ -67,7 +70,8 @@ pub(super) fn supervise<R>(
     thread::spawn(move || {
         // The child stays a zombie until it is reaped below, so its pid cannot come to mean another process
         // while signals are sent to it.
-        while waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) == Err(rustix::io::Errno::INTR) {}
+        let ended = || waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        while matches!(ended(), Err(Errno::INTR)) {}
         let _ = sender.send(Wake::Exited);
     });
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));

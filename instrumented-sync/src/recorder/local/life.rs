@@ -52,7 +52,11 @@ impl Local {
         self.overflow.borrow_mut().forget();
         self.n_holds.set(0);
         // Relaxed: the release store of the state below publishes all of it.
+        // The epoch goes on where the slot's last thread left it: a reader that looks twice must not see the same
+        // number for two waits.
+        let epoch = words.load(slot::word::EPOCH, Ordering::Relaxed);
         (0..SLOT_WORDS).for_each(|word| words.store(word, 0, Ordering::Relaxed));
+        words.store(slot::word::EPOCH, epoch.next_multiple_of(2), Ordering::Relaxed);
         words.store(slot::word::THREAD, self.thread.get(), Ordering::Relaxed);
         words.store(slot::word::TID, u64::from(platform::tid()), Ordering::Relaxed);
         for (n, hold) in inherited.iter().take_while(|hold| **hold != Event::default()).enumerate() {

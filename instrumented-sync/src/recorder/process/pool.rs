@@ -50,7 +50,9 @@ impl Pools {
         bytes: usize,
     ) -> Option<(&'static [AtomicU64], usize)> {
         if let Some(words) = self.idle_segments.pop() {
-            return chunk::try_take(words, thread).map(|at| (words, at));
+            if let Some(at) = chunk::try_take(words, thread) {
+                return Some((words, at));
+            }
         }
         // The oldest full segment is the first that a reader drains.
         if let Some(at) = self.full_segments.first().and_then(|words| chunk::try_take(words, thread)) {

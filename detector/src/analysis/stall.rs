@@ -1,0 +1,140 @@
+//! What every thread of a program holds and waits for, when the program had to be stopped or died waiting, and
+//! nothing better is known.
+
+use super::{Help, RawEdge, RawFinding, mode_name};
+use crate::{
+    finding::{Certainty, Code},
+    model::{Hold, Model, Process, ProcessId, Thread, ThreadId, Wait},
+};
+use trace_format::{Flags, Kind};
+
+/// Whether the tool had to stop the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// It did not: the program ended by itself, or it was not the tool that ran it.
+    No,
+    /// Its time was over.
+    TimedOut,
+    /// The user interrupted it.
+    Interrupted,
+}
+
+/// One finding for each process that stands still.
+pub fn run(model: &Model, stopped: Stopped) -> Vec<RawFinding> {
+    let processes = model.processes.iter().zip(0..);
+    processes.filter_map(|(process, idx)| stalled(model, process, ProcessId(idx), stopped)).collect()
+}
+
+fn stalled(model: &Model, process: &Process, id: ProcessId, stopped: Stopped) -> Option<RawFinding> {
+    let threads: Vec<(ThreadId, &Thread)> = (0..)
+        .map(ThreadId)
+        .zip(&model.threads)
+        .filter(|(_, thread)| thread.process == id && !thread.ended)
+        .collect();
+    let why = match stopped {
+        Stopped::TimedOut => "the program had to be stopped when its time was over; whether its threads could have gone on is not known",
+        Stopped::Interrupted => "the program was interrupted; whether its threads could have gone on is not known",
+        Stopped::No => {
+            let died_waiting = !process.exited && !process.alive;
+            if !died_waiting || !threads.iter().any(|(_, thread)| waits_for_lock(thread)) {
+                return None;
+            }
+            "the process ended without an exit while a thread of it waited for a lock; whether it could have gone on is not known"
+        }
+    };
+    if threads.is_empty() || process.exited {
+        return None;
+    }
+    Some(RawFinding {
+        code: Code::Stall,
+        certainty: if stopped == Stopped::Interrupted { Certainty::Hazard } else { Certainty::Possible },
+        why: why.to_owned(),
+        assumes: Vec::new(),
+        count: 1,
+        edges: threads.iter().flat_map(|(id, thread)| edges(*id, thread)).collect(),
+        help: Help::LookAtWaits,
+    })
+}
+
+fn waits_for_lock(thread: &Thread) -> bool {
+    thread.wait.as_ref().is_some_and(|wait| {
+        let flags = wait.event.flags();
+        wait.event.kind() == Kind::REQUEST && !flags.has(Flags::TRY) && !flags.has(Flags::TIMED)
+    })
+}
+
+/// An edge for each hold, newest first; one without a hold for a thread that holds nothing.
+fn edges(id: ThreadId, thread: &Thread) -> Vec<RawEdge> {
+    let wants = thread.wait.as_ref().map(|wait| (wait.object, wait_name(wait), wait.site));
+    let edge = |hold: Option<&Hold>| RawEdge {
+        thread: id,
+        holds: hold.map(|hold| (hold.object, mode_name(hold.mode), hold.site)),
+        wants,
+        could_release: Vec::new(),
+    };
+    if thread.holds.is_empty() {
+        return vec![edge(None)];
+    }
+    thread.holds.iter().rev().map(|hold| edge(Some(hold))).collect()
+}
+
+/// How a wait is called.
+fn wait_name(wait: &Wait) -> &'static str {
+    match wait.event.kind() {
+        Kind::REQUEST => mode_name(wait.event.flags().mode()),
+        Kind::SEND => "send",
+        Kind::RECEIVE => "receive",
+        Kind::JOIN => "join",
+        Kind::SCOPE_END => "scope end",
+        _ => "wait",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::fixture::Fixture;
+    use trace_format::Mode;
+
+    fn stuck() -> Fixture {
+        let mut fixture = Fixture::default();
+        fixture.waits(0, &[("A", Mode::Exclusive), ("B", Mode::Shared)], "C", Mode::Exclusive);
+        fixture.thread(1);
+        fixture
+    }
+
+    #[test]
+    fn every_live_thread_is_listed_newest_hold_first() {
+        let mut fixture = stuck();
+        fixture.thread(2);
+        fixture.model.threads[2].ended = true;
+        let findings = run(&fixture.model, Stopped::TimedOut);
+        assert_eq!(findings.len(), 1);
+        let edges: Vec<_> = findings[0]
+            .edges
+            .iter()
+            .map(|edge| (edge.thread.0, edge.holds.map(|(_, mode, _)| mode), edge.wants.map(|(_, mode, _)| mode)))
+            .collect();
+        let expected = [(0, Some("shared"), Some("exclusive")), (0, Some("exclusive"), Some("exclusive")), (1, None, None)];
+        assert_eq!(edges, expected);
+        assert_eq!(findings[0].certainty, Certainty::Possible);
+    }
+
+    #[test]
+    fn an_interrupt_is_a_hazard() {
+        assert_eq!(run(&stuck().model, Stopped::Interrupted)[0].certainty, Certainty::Hazard);
+    }
+
+    #[test]
+    fn without_a_stop_only_a_process_that_died_waiting_for_a_lock_counts() {
+        let mut fixture = stuck();
+        assert_eq!(run(&fixture.model, Stopped::No).len(), 1);
+        fixture.model.processes[0].alive = true;
+        assert!(run(&fixture.model, Stopped::No).is_empty());
+        fixture.model.processes[0] = Process { exited: true, ..Process::default() };
+        assert!(run(&fixture.model, Stopped::No).is_empty());
+        fixture.model.processes[0] = Process::default();
+        fixture.model.threads[0].wait = None;
+        assert!(run(&fixture.model, Stopped::No).is_empty());
+    }
+}

@@ -1,0 +1,23 @@
+//! Whether two nested acquires may be under way at the same time in some schedule of the run.
+
+use super::{Model, NestedAcquire};
+
+impl Model {
+    /// Whether `a` and `b` may wait at the same time: they belong to different threads, must-order puts neither
+    /// before the other, and no lock that both hold (a *gate*) keeps them apart.
+    pub fn may_overlap(&self, a: &NestedAcquire, b: &NestedAcquire) -> bool {
+        a.thread != b.thread && !gate_between(a, b) && !self.is_ordered(a, b)
+    }
+
+    fn is_ordered(&self, a: &NestedAcquire, b: &NestedAcquire) -> bool {
+        match (self.epochs.get(a.epoch.idx()), self.epochs.get(b.epoch.idx())) {
+            (Some(a), Some(b)) => a.precedes(b) || b.precedes(a),
+            _ => false,
+        }
+    }
+}
+
+/// Readers pass a gate together, so a gate is one only in modes that exclude each other.
+fn gate_between(a: &NestedAcquire, b: &NestedAcquire) -> bool {
+    a.holds.iter().any(|held| b.holds.iter().any(|other| held.object == other.object && held.mode.excludes(other.mode)))
+}
