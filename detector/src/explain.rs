@@ -5,7 +5,7 @@ mod wording;
 
 use crate::{
     analysis::{RawEdge, RawFinding},
-    finding::{Code, Edge, Finding, Object, Releaser},
+    finding::{Code, Edge, Finding, Frame, Object, Place, Releaser},
     model::{Model, ObjectId, SiteId, ThreadId},
     symbolize::Symbolizer,
 };
@@ -64,6 +64,9 @@ fn explain_edge(raw: &RawEdge, threads: &[ThreadId], objects: &[ObjectId], symbo
     let thread_idx = |thread: ThreadId| threads.iter().position(|id| *id == thread);
     let (held_mode, held_site) = raw.holds.map(|(_, mode, site)| (mode.to_owned(), site)).unzip();
     let (wanted_mode, wanted_site) = raw.wants.map(|(_, mode, site)| (mode.to_owned(), site)).unzip();
+    let (held_at, held_stack) = place_and_stack(held_site, symbolizer);
+    let (wanted_at, wanted_stack) = place_and_stack(wanted_site, symbolizer);
+    let (held_at, wanted_at) = outside_helper((held_at, &held_stack), (wanted_at, &wanted_stack), symbolizer);
     let releaser = |(thread, why_not): &(ThreadId, String)| {
         Some(Releaser { thread: thread_idx(*thread)?, why_not: why_not.clone() })
     };
@@ -71,18 +74,37 @@ fn explain_edge(raw: &RawEdge, threads: &[ThreadId], objects: &[ObjectId], symbo
         thread: thread_idx(raw.thread).unwrap_or_default(),
         holds: raw.holds.and_then(|(object, ..)| object_idx(object)),
         held_mode,
-        held_at: held_site.map(|site| symbolizer.place(site)),
-        held_stack: stack(held_site, symbolizer),
+        held_at,
+        held_stack,
         wants: raw.wants.and_then(|(object, ..)| object_idx(object?)),
         wanted_mode,
-        wanted_at: wanted_site.map(|site| symbolizer.place(site)),
-        wanted_stack: stack(wanted_site, symbolizer),
+        wanted_at,
+        wanted_stack,
         could_release: raw.could_release.iter().filter_map(releaser).collect(),
     }
 }
 
-fn stack(site: Option<SiteId>, symbolizer: &mut Symbolizer<'_>) -> Vec<crate::finding::Frame> {
-    site.map(|site| symbolizer.stack(site).to_vec()).unwrap_or_default()
+fn place_and_stack(site: Option<SiteId>, symbolizer: &mut Symbolizer<'_>) -> (Option<Place>, Vec<Frame>) {
+    let place = site.map(|site| symbolizer.place(site));
+    (place, site.map(|site| symbolizer.stack(site).to_vec()).unwrap_or_default())
+}
+
+/// The places to show: if both locks were taken by the same line, in a user's own `fn lock(m)`, then the lines
+/// that called it, the first in which the two stacks differ.
+fn outside_helper(
+    (held_at, held_stack): (Option<Place>, &[Frame]),
+    (wanted_at, wanted_stack): (Option<Place>, &[Frame]),
+    symbolizer: &mut Symbolizer<'_>,
+) -> (Option<Place>, Option<Place>) {
+    if held_at.is_some() && held_at == wanted_at {
+        let differing = held_stack.iter().zip(wanted_stack).find(|(held, wanted)| held != wanted);
+        if let Some((held, wanted)) = differing
+            && let (Some(held), Some(wanted)) = (symbolizer.place_of(held), symbolizer.place_of(wanted))
+        {
+            return (Some(held), Some(wanted));
+        }
+    }
+    (held_at, wanted_at)
 }
 
 fn explain_objects(ids: &[ObjectId], model: &Model, symbolizer: &mut Symbolizer<'_>) -> Vec<Object> {
@@ -128,7 +150,9 @@ fn rotate(finding: &mut RawFinding, model: &Model) {
     let key = |edge: &RawEdge| {
         let held = edge.holds.and_then(|(_, _, site)| place(site));
         let wanted = edge.wants.and_then(|(_, _, site)| place(site));
-        (held, wanted, edge.thread)
+        // Threads are numbered as they begin to record, so names come first.
+        let name = model.threads.get(edge.thread.idx()).and_then(|thread| thread.name.as_deref());
+        (held, wanted, name, edge.thread)
     };
     if let Some(start) = (0..finding.edges.len()).min_by_key(|idx| key(&finding.edges[*idx])) {
         finding.edges.rotate_left(start);

@@ -183,7 +183,7 @@ pub struct Place {
     pub file: String,
     /// Line, from 1.
     pub line: u32,
-    /// Column, from 1.
+    /// Column, from 1; 0 if it is not known.
     pub column: u32,
     /// Function, if symbols say.
     pub function: Option<String>,

@@ -1,8 +1,7 @@
 //! The road from a trace directory to a report: read, build the model, analyse, explain, identify.
 
 use crate::{
-    analysis::RawFinding,
-    explain,
+    analysis, explain,
     finding::{Coverage, Finding, Problem, Report, Stats},
     identity,
     model::{self, Model},
@@ -17,10 +16,7 @@ use std::{
 };
 use tracing::debug;
 
-/// Placeholder.
-#[derive(Clone, Copy, Debug)]
-#[allow(missing_docs)]
-pub enum Stopped { No, TimedOut, Interrupted }
+pub use crate::analysis::stall::Stopped;
 
 /// A trace as it was when it was read; of one that could not be read, why.
 #[derive(Debug, Default)]
@@ -66,7 +62,7 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
     for Reading { model, problems } in readings {
         report.problems.extend_from_slice(problems);
         let start = Instant::now();
-        let (raw, problems) = analysis(model, stopped);
+        let (raw, problems) = analysis::run(model, stopped);
         report.problems.extend(problems);
         debug!(raw_findings = raw.len(), elapsed = ?start.elapsed(), "analysed");
         let start = Instant::now();
@@ -79,10 +75,6 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
     report.findings.sort_by_key(|Finding { certainty, code, id, .. }| (Reverse(*certainty), *code, id.clone()));
     report.hints = hints.into_iter().collect();
     report
-}
-
-fn analysis(model: &Model, stopped: Stopped) -> (Vec<RawFinding>, Vec<Problem>) {
-    let _=(model,stopped); (Vec::new(), Vec::new())
 }
 
 fn stats(readings: &[Reading]) -> Stats {

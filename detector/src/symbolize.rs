@@ -93,17 +93,21 @@ impl<'m> Symbolizer<'m> {
             .or_else(|| frames.first());
         let function = frame.map(|frame| frame.function.clone());
         if site.line == 0 || site.file.is_empty() {
-            let Some(Frame { file: Some(file), line: Some(line), .. }) = frame else {
-                return Place { function, ..unknown_place() };
-            };
-            let excerpt = self.texts.excerpt(file, *line, &[], "");
-            return Place { file: file.clone(), line: *line, column: 1, function, excerpt };
+            let place = frame.and_then(|frame| self.place_of(frame));
+            return place.unwrap_or_else(|| Place { function, ..unknown_place() });
         }
         let program = self.model.processes.get(site.process.idx()).map_or("", |process| process.program.as_str());
         let files: Vec<&str> = frames.iter().filter_map(|frame| frame.file.as_deref()).collect();
         let excerpt = self.texts.excerpt(&site.file, site.line, &files, program);
         let file = relative_to(&self.directory, &site.file);
         Place { file, line: site.line, column: site.column, function, excerpt }
+    }
+
+    /// The source line of a frame; the column is not known.
+    pub fn place_of(&mut self, frame: &Frame) -> Option<Place> {
+        let (file, line) = (frame.file.clone()?, frame.line?);
+        let excerpt = self.texts.excerpt(&file, line, &[], "");
+        Some(Place { file, line, column: 0, function: Some(frame.function.clone()), excerpt })
     }
 
     /// Why names or lines are missing, each with its remedy.

@@ -137,7 +137,9 @@ mod tests {
 
     #[test]
     fn reading_again_needs_a_writer_of_another_thread() {
-        let read = |fixture: &mut Fixture| fixture.nested(0, &[("A", Mode::Shared)], "A", Mode::Shared);
+        let read = |fixture: &mut Fixture| {
+            fixture.nested(0, &[("A", Mode::Shared)], "A", Mode::Shared);
+        };
         let mut fixture = Fixture::default();
         read(&mut fixture);
         assert!(run(&fixture.model).is_empty());

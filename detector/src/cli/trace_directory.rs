@@ -1,9 +1,9 @@
 //! The directory into which a program that is run records.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, OpenOptions, Permissions},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
@@ -38,17 +38,15 @@ impl TraceDirectory {
     /// Makes a trace of `path`, or of a temporary directory.
     pub(super) fn prepare(path: Option<&Path>) -> Result<Self, TraceDirectoryError> {
         let Some(path) = path else {
-            let temporary =
-                tempfile::Builder::new().prefix("deadlock-check-").tempdir().map_err(TraceDirectoryError::Temporary)?;
+            let private = Permissions::from_mode(0o700);
+            let temporary = tempfile::Builder::new().prefix("deadlock-check-").permissions(private).tempdir();
+            let temporary = temporary.map_err(TraceDirectoryError::Temporary)?;
             let path = temporary.path().to_owned();
             mark(&path)?;
             return Ok(Self { path, temporary: Some(temporary) });
         };
         let failed = |source| TraceDirectoryError::Io { path: path.to_owned(), source };
-        match DirBuilder::new().recursive(true).mode(0o700).create(path) {
-            Ok(()) => {}
-            Err(error) => return Err(failed(error)),
-        }
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         // The program may change its directory before it begins to record.
         let path = fs::canonicalize(path).map_err(failed)?;
         if is_empty(&path)? {

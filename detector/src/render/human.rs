@@ -29,23 +29,20 @@ pub(super) fn render(report: &Report, colored: bool) -> String {
 fn groups(finding: &Finding) -> Vec<Group<'_>> {
     let level = if finding.certainty == Certainty::Hazard { Level::NOTE } else { Level::ERROR };
     let title = level.with_name(words::verdict(finding)).primary_title(&finding.title).id(finding.code.name());
-    let mut groups = vec![Group::with_title(title)];
+    let title = Group::with_title(title);
     if finding.code == Code::Stall {
-        groups[0] = groups.remove(0).elements(details(finding));
-        groups.extend(stall::groups(finding));
-        return groups;
+        let threads = stall::groups(finding);
+        return std::iter::once(title.elements(details(finding))).chain(threads).collect();
     }
-    for (edge_idx, edge) in finding.edges.iter().enumerate() {
-        if edge_idx == 0 {
-            groups[0] = groups.remove(0).elements(edge_elements(finding, edge, true));
-        } else {
-            let title = Level::NOTE.secondary_title(edge_title(finding, edge));
-            groups.push(title.elements(edge_elements(finding, edge, true)));
-        }
+    let mut groups = Vec::with_capacity(finding.edges.len());
+    // The first edge belongs to the title, as the first snippet of rustc's diagnostics does.
+    let mut current = title.elements(finding.edges.first().into_iter().flat_map(|edge| edge_elements(finding, edge, true)));
+    for edge in finding.edges.iter().skip(1) {
+        groups.push(current);
+        let title = Level::NOTE.secondary_title(edge_title(finding, edge));
+        current = title.elements(edge_elements(finding, edge, true));
     }
-    if let Some(last) = groups.pop() {
-        groups.push(last.elements(details(finding)));
-    }
+    groups.push(current.elements(details(finding)));
     groups
 }
 
@@ -72,14 +69,17 @@ fn edge_elements<'f>(finding: &'f Finding, edge: &'f Edge, with_want: bool) -> V
         marks.push(snippet::Mark { place, label: format!("{and}{wants} here"), is_primary: true });
     }
     let mut elements = snippet::elements(marks);
-    elements.extend(stack(&format!("`{thread}` {holds}, taken"), &edge.held_stack));
+    elements.extend(stack(&format!("`{thread}` {} here", words::took(finding, edge)), &edge.held_stack));
     if with_want {
-        elements.extend(stack(&format!("`{thread}` {wants}"), &edge.wanted_stack));
+        elements.extend(stack(&format!("`{thread}` {wants} here"), &edge.wanted_stack));
     }
-    elements.extend(edge.could_release.iter().map(|releaser| {
-        let name = finding.threads.get(releaser.thread).map_or("?", |thread| &thread.name);
-        message(Level::NOTE, format!("`{name}` could end this wait, but {}", releaser.why_not))
-    }));
+    // In a cycle, who could end a wait and why they cannot is the other edges.
+    if finding.code == Code::Stall {
+        elements.extend(edge.could_release.iter().map(|releaser| {
+            let name = finding.threads.get(releaser.thread).map_or("?", |thread| &thread.name);
+            message(Level::NOTE, format!("`{name}` could end this wait, but {}", releaser.why_not))
+        }));
+    }
     elements
 }
 

@@ -14,12 +14,15 @@ pub(super) fn verdict(finding: &Finding) -> &'static str {
 
 /// The certainty and its reason as a sentence.
 pub(super) fn certainty(finding: &Finding) -> String {
-    let meaning = match (finding.code, finding.certainty) {
-        (Code::Stall, Certainty::Observed) => "observed: this is what each thread held and wanted at the end",
-        (_, Certainty::Observed) => "observed: this happened",
-        (_, Certainty::Proven) => "proven: another timing of this run reaches it",
-        (_, Certainty::Possible) => "possible: not ruled out",
-        (_, Certainty::Hazard) => "hazard: cannot hang as run",
+    if finding.code == Code::Stall {
+        // Neither ruled out nor predicted: this was the state of the program.
+        return format!("{}: {}", finding.certainty.name(), finding.why);
+    }
+    let meaning = match finding.certainty {
+        Certainty::Observed => "observed: this happened",
+        Certainty::Proven => "proven: another timing of this run reaches it",
+        Certainty::Possible => "possible: not ruled out",
+        Certainty::Hazard => "hazard: cannot hang as run",
     };
     if finding.why.is_empty() { meaning.to_owned() } else { format!("{meaning}, because {}", finding.why) }
 }
@@ -43,15 +46,23 @@ pub(super) fn holds(finding: &Finding, edge: &Edge) -> String {
     }
 }
 
+/// ``took `cache` for reading``.
+pub(super) fn took(finding: &Finding, edge: &Edge) -> String {
+    holds(finding, edge).replacen("holds", "took", 1)
+}
+
 /// ``wants `cache` for writing``, ``waits for a message from `channel` ``, …
 pub(super) fn wants(finding: &Finding, edge: &Edge) -> String {
     let object = object(finding, edge.wants);
     let reference = object.map_or_else(|| "something that was not recorded".to_owned(), |o| format!("`{}`", o.reference));
     match (edge.wanted_mode.as_deref(), object) {
-        (Some("wait"), _) => format!("waits to be notified through {reference}"),
-        (Some("park"), _) => "is parked, waiting for `unpark`".to_owned(),
+        (Some("wait"), Some(Object { kind, .. })) if kind == "thread" => "is parked until another thread unparks it".to_owned(),
+        (Some("wait"), Some(Object { kind, .. })) if kind == "condvar" => format!("waits to be notified through {reference}"),
+        (Some("wait"), _) => format!("waits for {reference}"),
+        (Some("scope end"), _) => "waits for the threads of its scope to end".to_owned(),
         (Some("send"), _) => format!("waits for room in {reference}"),
-        (Some("receive"), _) => format!("waits for a message from {reference}"),
+        (Some("receive"), Some(_)) => format!("waits for a message from {reference}"),
+        (Some("receive"), None) => "waits for a message".to_owned(),
         (Some("join"), _) => format!("waits for {reference} to end"),
         (mode, Some(object)) => format!("wants {reference}{}", purpose(object, mode)),
         (_, None) => format!("waits for {reference}"),

@@ -3,13 +3,14 @@
 //! The variable has no destructor, so it works in every destructor of the program and is never "gone"; that the
 //! thread ends is learnt through [`platform::call_at_thread_end`].
 //!
-//! **Room.** `end` is the word up to which [`Local::prepare`] hands out room; it is at most a page away, so that
+//! **Room.** An operation may append while `at` is no greater than `end`. That is at most a page away, so that
 //! the comparison that finds the segment full also finds that it is time for a TIME event. Behind the last room
 //! a segment keeps [`SLACK_WORDS`] for operations of signal handlers between prepare and append.
 //!
-//! **Busy.** While the thread changes any of this, `end` is 0: a signal handler that comes in between finds no
-//! room, goes the cold way, and there finds `busy` or the swapped-out `end`. So the hot path pays for re-entrancy
-//! with two plain stores.
+//! **Busy.** While the thread appends, `at` is [`APPENDING`]; during cold work `end` is 0. Either way a signal
+//! handler that comes in between finds no room, goes the cold way, and finds the thread busy there. So the hot
+//! path pays for re-entrancy with one plain store. (Stores are what costs here: the lock's own atomic
+//! instructions wait for all of them.)
 
 mod life;
 mod overflow;
@@ -46,6 +47,9 @@ const ROOM_WORDS: usize = 2 * Event::WORDS;
 
 /// Room behind the last room: 16 operations of nested signal handlers.
 const SLACK_WORDS: usize = 64;
+
+/// Stands in `at` while the thread appends. Greater than every end.
+const APPENDING: usize = usize::MAX;
 
 /// Words between two looks at the clock.
 const PAGE_WORDS: usize = 512;
@@ -180,9 +184,7 @@ impl Local {
     /// Marks this thread busy; `None` if it is already.
     pub(crate) fn enter() -> Option<Busy> {
         LOCAL.with(|local| {
-            // A thread that can append has an end, unless it is just appending.
-            let appending = local.end.get() == 0 && matches!(local.target.get(), Target::Segment | Target::Scratch);
-            if local.busy.get() || appending {
+            if local.busy.get() || local.at.get() == APPENDING {
                 return None;
             }
             local.busy.set(true);
@@ -195,7 +197,7 @@ impl Local {
     /// Makes room for an operation's events. False if the operation cannot be recorded.
     #[inline]
     pub(crate) fn prepare(&self) -> bool {
-        self.at.get() + ROOM_WORDS <= self.end.get() || self.refill()
+        self.at.get() <= self.end.get() || self.refill()
     }
 
     /// Appends and publishes one event, for which there must be room.
@@ -267,14 +269,13 @@ impl Local {
 
     #[inline]
     fn write(&self, f: impl FnOnce(RawWords, usize) -> usize) {
-        let end = self.end.replace(0);
+        let at = self.at.replace(APPENDING);
         compiler_fence(Ordering::SeqCst);
         let words = self.words.get();
-        let at = f(words, self.at.get());
+        let at = f(words, at);
         chunk::publish(&words, at);
-        self.at.set(at);
         compiler_fence(Ordering::SeqCst);
-        self.end.set(end);
+        self.at.set(at);
     }
 
     /// The site of an operation at `location`; captures its stack if it is new. Call after [`Self::prepare`].

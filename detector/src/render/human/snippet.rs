@@ -1,9 +1,6 @@
 //! Marks in the source; several in one snippet if they are near each other.
 
-use crate::{
-    finding::{Excerpt, Place},
-    render::words,
-};
+use crate::finding::{Excerpt, Place};
 use annotate_snippets::{Annotation, AnnotationKind, Element, Level, Origin, Snippet};
 use std::{collections::BTreeMap, ops::Range};
 
@@ -69,9 +66,14 @@ fn annotation<'f>(
     Some(kind.span(start + span.start..start + span.end).label(mark.label.clone()))
 }
 
-/// Bytes of the call that begins at a column: its path and its arguments, as far as they are on the line.
+/// Bytes of the call that begins at a column: its path and its arguments, as far as they are on the line; all of
+/// the line if the column is 0, that is not known.
 fn call_span(line: &str, column: u32) -> Range<usize> {
-    let n_before = column.saturating_sub(1) as usize;
+    let Some(n_before) = column.checked_sub(1) else {
+        let start = line.len() - line.trim_start().len();
+        return start..start + line.trim().len();
+    };
+    let n_before = n_before as usize;
     let start = line.char_indices().nth(n_before).map_or(0, |(start, _)| start);
     let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let rest = &line[start..];
@@ -97,8 +99,7 @@ fn origins(marks: Vec<Mark<'_>>) -> Vec<Element<'_>> {
             let origin = Origin::path(&mark.place.file).line(mark.place.line as usize);
             elements.push(origin.char_column(mark.place.column as usize).into());
         }
-        let text = format!("{}: {}", words::place(mark.place), mark.label);
-        elements.push(Level::NOTE.message(text).into());
+        elements.push(Level::NOTE.message(mark.label).into());
     }
     elements
 }
@@ -117,5 +118,7 @@ mod tests {
         assert_eq!(marked("*x", 1), "*");
         assert_eq!(marked("short", 99), "short");
         assert_eq!(marked("", 1), "");
+        assert_eq!(marked("  let a = lock(); ", 0), "let a = lock();");
+        assert_eq!(marked("  ", 0), "");
     }
 }

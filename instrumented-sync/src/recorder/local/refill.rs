@@ -50,20 +50,20 @@ impl Local {
 
     fn refill_segment(&self) -> usize {
         let Some(segment) = self.segment.get() else { return self.next_segment() };
-        if self.at.get() + ROOM_WORDS > segment_end(segment) {
+        if self.at.get() > segment_end(segment) {
             return self.next_segment();
         }
         self.put_time();
         self.page_end(segment)
     }
 
-    /// The end of the room on this page.
+    /// The end of the room on this page. One operation has room in any case: the slack sees to that.
     fn page_end(&self, segment: &[AtomicU64]) -> usize {
         let at = self.at.get();
-        (at + PAGE_WORDS).min(segment_end(segment)).max(at + ROOM_WORDS)
+        (at + PAGE_WORDS).min(segment_end(segment)).max(at)
     }
 
-    /// Goes on in a new segment, or counts what is lost from here on. Returns the end of the room.
+    /// Goes on in a new segment, or counts what is lost from here on. Returns the new end.
     pub(super) fn next_segment(&self) -> usize {
         match process::take_segment(self.thread.get(), self.segment_bytes.get()) {
             Some((words, at)) => {
@@ -100,7 +100,7 @@ impl Local {
         // SAFETY: private memory is never unmapped, and `end` keeps appends inside the scratch words.
         self.words.set(unsafe { RawWords::new(scratch.as_ptr()) });
         self.at.set(HEADER_WORDS);
-        HEADER_WORDS + ROOM_WORDS
+        HEADER_WORDS
     }
 
     fn refill_scratch(&self) -> usize {
@@ -115,7 +115,7 @@ impl Local {
                 return self.use_segment(words, at);
             }
         }
-        HEADER_WORDS + ROOM_WORDS
+        HEADER_WORDS
     }
 
     /// Counts what lies in the scratch segment as lost; at the thread's end too.
@@ -146,7 +146,7 @@ impl Local {
     }
 }
 
-/// Where the room in a segment ends: behind it lie the slack and the place of a LOST event.
+/// The last word at which an operation may begin: behind its room lie the slack and the place of a LOST event.
 fn segment_end(segment: &[AtomicU64]) -> usize {
-    segment.len() - Event::WORDS - SLACK_WORDS
+    segment.len() - Event::WORDS - SLACK_WORDS - ROOM_WORDS
 }

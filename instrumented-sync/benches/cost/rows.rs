@@ -1,0 +1,97 @@
+//! The rows: one text each, for std, for the wrappers, and for tracing-mutex.
+
+use std::{
+    hint::black_box,
+    sync::Barrier,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Names of the rows.
+pub(crate) const NAMES: [&str; 5] = ["lock", "nested", "nested-2-threads", "read", "work"];
+
+/// Runs an operation so many times and says how long it took.
+pub(crate) type Run = fn(u64) -> Duration;
+
+/// Updates of one section in the row `work`: enough for the lock itself not to matter, only what each access
+/// through the guard costs.
+const UPDATES: usize = 1024;
+
+/// Two threads, each with locks of its own: from the moment when both are ready until both have finished.
+fn two_threads(body: impl Fn() + Sync) -> Duration {
+    let ready = Barrier::new(3);
+    thread::scope(|scope| {
+        let started: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    ready.wait();
+                    body();
+                })
+            })
+            .collect();
+        ready.wait();
+        let start = Instant::now();
+        for thread in started {
+            thread.join().expect("a thread of a benchmark does not panic");
+        }
+        start.elapsed()
+    })
+}
+
+fn timed(n: u64, mut operation: impl FnMut()) -> Duration {
+    let start = Instant::now();
+    for _ in 0..n {
+        operation();
+    }
+    start.elapsed()
+}
+
+macro_rules! rows {
+    ($name:ident, $($root:ident)::+) => {
+        pub(crate) fn $name(row: &str) -> Run {
+            use $($root)::+::{Mutex, RwLock};
+            match row {
+                "lock" => |n| {
+                    let lock = Mutex::new(0_u64);
+                    timed(n, || *black_box(&lock).lock().unwrap() += 1)
+                },
+                "nested" => |n| {
+                    let (outer, inner) = (Mutex::new(0_u64), Mutex::new(0_u64));
+                    timed(n, || {
+                        let _outer = black_box(&outer).lock().unwrap();
+                        *black_box(&inner).lock().unwrap() += 1;
+                    })
+                },
+                "nested-2-threads" => |n| {
+                    two_threads(|| {
+                        let (outer, inner) = (Mutex::new(0_u64), Mutex::new(0_u64));
+                        timed(n, || {
+                            let _outer = black_box(&outer).lock().unwrap();
+                            *black_box(&inner).lock().unwrap() += 1;
+                        });
+                    })
+                },
+                "read" => |n| {
+                    let lock = RwLock::new(7_u64);
+                    timed(n, || {
+                        black_box(*black_box(&lock).read().unwrap());
+                    })
+                },
+                _ => |n| {
+                    let lock = Mutex::new([0_u64; 16]);
+                    timed(n, || {
+                        let mut counts = black_box(&lock).lock().unwrap();
+                        for update in 0..UPDATES {
+                            let count = black_box(update * 7 % 16);
+                            counts[count] += update as u64;
+                        }
+                    })
+                },
+            }
+        }
+    };
+}
+
+rows!(of_std, std::sync);
+rows!(of_instrumented, instrumented_sync);
+rows!(of_tracing_mutex, tracing_mutex::stdsync::tracing);
