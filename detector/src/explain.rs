@@ -97,7 +97,7 @@ fn outside_helper(
     symbolizer: &mut Symbolizer<'_>,
 ) -> (Option<Place>, Option<Place>) {
     if held_at.is_some() && held_at == wanted_at {
-        let differing = held_stack.iter().zip(wanted_stack).find(|(held, wanted)| held != wanted);
+        let differing = held_stack.iter().zip(wanted_stack).find(|(held, wanted)| !held.is_same_line(wanted));
         if let Some((held, wanted)) = differing
             && let (Some(held), Some(wanted)) = (symbolizer.place_of(held), symbolizer.place_of(wanted))
         {
@@ -188,9 +188,9 @@ impl<'m> Classes<'m> {
         for edge in &finding.edges {
             // Threads of a stall are what it is about.
             let thread = if finding.code == Code::Stall { edge.thread.0 } else { NONE };
-            let held = edge.holds.map_or([NONE; 3], |(object, mode, site)| {
-                [self.number(object, model), self.mode_number(mode), site.0]
-            });
+            let held = edge
+                .holds
+                .map_or([NONE; 3], |(object, mode, site)| [self.number(object, model), self.mode_number(mode), site.0]);
             let wanted = edge.wants.map_or([NONE; 3], |(object, mode, site)| {
                 [object.map_or(NONE, |object| self.number(object, model)), self.mode_number(mode), site.0]
             });

@@ -213,6 +213,13 @@ pub struct Frame {
     pub inlined: bool,
 }
 
+impl Frame {
+    /// Whether both frames are at the same line of the same function; one may be an inlined copy.
+    pub fn is_same_line(&self, other: &Self) -> bool {
+        (&self.function, &self.file, self.line) == (&other.function, &other.file, other.line)
+    }
+}
+
 /// A hold and a want of one thread.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edge {

@@ -52,8 +52,7 @@ fn number_equal_ids(findings: &mut [Finding]) {
 fn by_source(a: &Finding, b: &Finding) -> Ordering {
     let places = |finding: &Finding| {
         let places = finding.edges.iter().flat_map(|edge| [edge.held_at.as_ref(), edge.wanted_at.as_ref()]);
-        let mut places: Vec<_> =
-            places.flatten().map(|place| (place.file.clone(), place.line, place.column)).collect();
+        let mut places: Vec<_> = places.flatten().map(|place| (place.file.clone(), place.line, place.column)).collect();
         places.sort_unstable();
         places
     };
@@ -76,7 +75,13 @@ fn line_id(finding: &Finding) -> String {
                 let _ = write!(text, "{}:{}:{}|", place.file, place.line, place.column);
             }
             for frame in deciding_frames(edge, side) {
-                let _ = write!(text, "{}@{}:{}<", frame.function, frame.file.as_deref().unwrap_or_default(), frame.line.unwrap_or(0));
+                let _ = write!(
+                    text,
+                    "{}@{}:{}<",
+                    frame.function,
+                    frame.file.as_deref().unwrap_or_default(),
+                    frame.line.unwrap_or(0)
+                );
             }
         }
     })
@@ -171,7 +176,7 @@ fn deciding_frames(edge: &Edge, side: Side) -> &[Frame] {
     if !both_known {
         return own;
     }
-    let n_equal = own.iter().zip(other).take_while(|(a, b)| a == b).count();
+    let n_equal = own.iter().zip(other).take_while(|(a, b)| a.is_same_line(b)).count();
     let places_differ = Side::Held.place(edge) != Side::Wanted.place(edge);
     match n_equal {
         // One function, even one line, with two calls in it: nothing further out is needed.

@@ -8,12 +8,7 @@ use crate::{
     source,
     symbolize::{Symbolizer, foreign_primitives},
 };
-use std::{
-    cmp::Reverse,
-    collections::BTreeSet,
-    path::Path,
-    time::Instant,
-};
+use std::{cmp::Reverse, collections::BTreeSet, path::Path, time::Instant};
 use tracing::debug;
 
 pub use crate::analysis::stall::Stopped;
@@ -98,8 +93,8 @@ fn coverage(readings: &[Reading]) -> Coverage {
     let mut unrecorded: Vec<String> = foreign.into_iter().map(str::to_owned).collect();
     match models().map(n_unstarted_threads).sum::<usize>() {
         0 => {}
-        1 => unrecorded.push("the start of 1 thread that was not started through instrumented_sync".to_owned()),
-        n => unrecorded.push(format!("the starts of {n} threads that were not started through instrumented_sync")),
+        1 => unrecorded.push("the start of 1 thread (not through instrumented_sync)".to_owned()),
+        n => unrecorded.push(format!("the starts of {n} threads (not through instrumented_sync)")),
     }
     Coverage {
         level: "full".to_owned(),

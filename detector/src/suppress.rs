@@ -153,7 +153,6 @@ fn parse_config(path: &Path, text: &str) -> Result<Vec<Allow>, SuppressError> {
 }
 
 fn read_baseline(path: &Path) -> Result<BTreeSet<String>, SuppressError> {
-    let text =
-        fs::read_to_string(path).map_err(|source| SuppressError::Read { path: path.to_owned(), source })?;
+    let text = fs::read_to_string(path).map_err(|source| SuppressError::Read { path: path.to_owned(), source })?;
     serde_json::from_str(&text).map_err(|source| SuppressError::Baseline { path: path.to_owned(), source })
 }

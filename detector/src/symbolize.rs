@@ -158,7 +158,10 @@ impl<'m> Symbolizer<'m> {
             .map(|frame| Frame { file: frame.file.map(|file| relative_to(&self.directory, &file)), ..frame })
             .collect();
         // Of the C library everybody lacks line tables; only what the user builds is worth a remark.
-        if !frames.is_empty() && !is_system && let Some(hint) = hint(module) {
+        if !frames.is_empty()
+            && !is_system
+            && let Some(hint) = hint(module)
+        {
             self.hints.insert(hint);
         }
         frames

@@ -1,4 +1,5 @@
 //! The command line as a user meets it: exit statuses, streams, signals, messages.
+#![allow(clippy::unwrap_used, reason = "what a test cannot get, fails it")]
 
 use std::{
     fs,

@@ -152,12 +152,11 @@ fn longer_cycles_are_found() {
         ["A B D"]
     );
     let name = |i: usize| char::from(b'a' + i as u8);
-    let script: String = (0..10)
-        .map(|i| {
-            let (held, wanted) = (name(i), name((i + 1) % 10));
-            format!("t{i}: acq L{held}@{i} | acq L{wanted}@{i} | rel L{wanted} | rel L{held}\n")
-        })
-        .collect();
+    let lines = (0..10).map(|i| {
+        let (held, wanted) = (name(i), name((i + 1) % 10));
+        format!("t{i}: acq L{held}@{i} | acq L{wanted}@{i} | rel L{wanted} | rel L{held}")
+    });
+    let script = lines.collect::<Vec<_>>().join("\n");
     assert_eq!(cycles(&script), ["La Lb Lc Ld Le Lf Lg Lh Li Lj"]);
 }
 

@@ -1,6 +1,9 @@
 //! From a report to bytes on a stream and an exit status.
 
-use super::{CliError, options::{ColorArg, ReportArgs}};
+use super::{
+    CliError,
+    options::{ColorArg, ReportArgs},
+};
 use crate::{
     finding::Report,
     render::{Format, render},

@@ -2,8 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
-    fs,
-    thread,
+    fs, thread,
     time::{Duration, Instant},
 };
 

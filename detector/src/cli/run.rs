@@ -66,8 +66,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
         pipeline::report(&[reading], stopped, &directory)
     };
     report.program = Some(ProgramEnd { exit: status.code(), signal: status.signal(), timed_out });
-    let result =
-        output::finish(report, &args.report, &suppressions, Stream::Stderr, Some(status_to_pass_on(status)));
+    let result = output::finish(report, &args.report, &suppressions, Stream::Stderr, Some(status_to_pass_on(status)));
     if args.keep || !trace.is_temporary() {
         let path = trace.keep();
         let path = path.display();

@@ -8,10 +8,7 @@ use signal_hook::{
 };
 use std::{
     fs, io,
-    sync::{
-        Arc, OnceLock,
-        mpsc::Sender,
-    },
+    sync::{Arc, OnceLock, mpsc::Sender},
     thread,
     time::{Duration, Instant},
 };

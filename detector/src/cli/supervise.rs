@@ -106,7 +106,9 @@ fn wait_for_end<R>(
             Ok(Wake::Signal(received)) => {
                 n_signals += 1;
                 n_interrupts += u32::from(received.number == SIGINT);
-                if received.was_sent && let Some(signal) = Signal::from_named_raw(received.number) {
+                if received.was_sent
+                    && let Some(signal) = Signal::from_named_raw(received.number)
+                {
                     let _ = kill_process(pid, signal);
                 }
                 // Whoever presses Ctrl-C again has waited long enough.

@@ -16,7 +16,9 @@ pub(super) fn title(finding: &Finding, help: Help) -> String {
             let (thread, held) = (thread(finding, edge), held(finding, edge));
             match help {
                 Help::NoRecursiveRead => {
-                    format!("thread `{thread}` reads `{held}` again while it is reading it, and a writer may queue between")
+                    format!(
+                        "thread `{thread}` reads `{held}` again while it is reading it, and a writer may queue between"
+                    )
                 }
                 _ if edge.holds == edge.wants => format!("thread `{thread}` locks `{held}` again while it holds it"),
                 _ => format!("thread `{thread}` wants `{}` while it holds `{held}`", wanted(finding, edge)),
@@ -92,34 +94,49 @@ pub(super) fn help(finding: &Finding, help: Help) -> String {
 
 fn one_order(finding: &Finding) -> String {
     let edges = finding.edges.as_slice();
-    let same_code = edges.windows(2).all(|pair| same_place(pair[0].wanted_at.as_ref(), pair[1].wanted_at.as_ref()));
-    if let ([first, ..], true) = (edges, same_code) {
+    let [first, .., last] = edges else {
+        return "take these locks in one order everywhere".to_owned();
+    };
+    let Some(subjects) = subjects(edges) else {
         return format!(
             "all of these threads take their locks {}: there, lock in a fixed order whatever the caller passes, \
              for example by index, id or address",
             at(first.wanted_at.as_ref())
         );
-    }
-    let [first, .., last] = edges else {
-        return "take these locks in one order everywhere".to_owned();
     };
-    if let [_, _] = edges {
+    let (first_subject, last_subject) = (&subjects[0], &subjects[subjects.len() - 1]);
+    if edges.len() == 2 {
         return format!(
-            "take `{}` before `{}` everywhere, as {} does: {} takes them the other way round",
+            "take `{}` before `{}` everywhere, as {first_subject} does: {last_subject} takes them the other way round",
             held(finding, first),
             wanted(finding, first),
-            function_at(first.wanted_at.as_ref()),
-            function_at(last.wanted_at.as_ref()),
         );
     }
     let order: Vec<String> = edges.iter().map(|edge| format!("`{}`", held(finding, edge))).collect();
     format!(
-        "take these locks in one order everywhere, for example {}; then {} has to take `{}` before `{}`",
+        "take these locks in one order everywhere, for example {}; then {last_subject} has to take `{}` before `{}`",
         order.join(", "),
-        function_at(last.wanted_at.as_ref()),
         wanted(finding, last),
         held(finding, last),
     )
+}
+
+/// Whose order each edge is, as subjects of sentences; `None` if it is the same code in all of them.
+fn subjects(edges: &[Edge]) -> Option<Vec<String>> {
+    let same_wanted = edges.windows(2).all(|pair| same_place(pair[0].wanted_at.as_ref(), pair[1].wanted_at.as_ref()));
+    if !same_wanted {
+        return Some(edges.iter().map(|edge| function_at(edge.wanted_at.as_ref())).collect());
+    }
+    let through_helper = edges.iter().all(|edge| same_place(edge.held_at.as_ref(), edge.wanted_at.as_ref()));
+    if !through_helper {
+        return None;
+    }
+    // Without line tables a user's own `fn lock(m)` is all that the places say; its callers are the subjects.
+    let n_frames = edges.iter().map(|edge| edge.wanted_stack.len()).min()?;
+    let function = |edge: &Edge, frame_idx: usize| edge.wanted_stack[frame_idx].function.clone();
+    let differing = (0..n_frames)
+        .find(|frame_idx| edges.iter().any(|edge| function(edge, *frame_idx) != function(&edges[0], *frame_idx)))?;
+    Some(edges.iter().map(|edge| format!("`{}`", function(edge, differing))).collect())
 }
 
 fn same_place(a: Option<&Place>, b: Option<&Place>) -> bool {

@@ -119,17 +119,13 @@ impl Lock {
                     *self = Self { acquired: seq, released: seq, readers: 0, readers_done: 0, ..*self };
                 }
                 match part {
-                    Part::AcquireShared => {
+                    Part::AcquireShared | Part::Downgrade => {
                         self.released = seq;
                         self.readers += 1;
                     }
                     Part::ReleaseShared => {
                         self.readers = self.readers.saturating_sub(1);
                         self.readers_done += 1;
-                    }
-                    Part::Downgrade => {
-                        self.released = seq;
-                        self.readers += 1;
                     }
                     _ => self.released = seq,
                 }

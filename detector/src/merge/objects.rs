@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 pub const NO_OBJECT: u32 = u32::MAX;
 
 /// Ids below this many are looked up in a table, however short the file.
-const DENSE_IDS_MIN: u64 = 1 << 16;
+const DENSE_IDS_MIN: u64 = 1 << 12;
 
 /// Object ids and their indexes, in order of first appearance in the file.
 ///

@@ -69,18 +69,18 @@ pub(super) struct Group {
 #[derive(Debug)]
 pub(super) struct Groups {
     numbers: FxHashMap<Key, u32>,
-    groups: Vec<Group>,
+    list: Vec<Group>,
     n_kept: usize,
 }
 
 impl Groups {
     pub(super) fn new(n_threads: usize) -> Self {
         let n_kept = (EPOCH_CLOCKS_MAX / n_threads.max(1)).clamp(2, EPOCHS_KEPT_MAX);
-        Self { numbers: FxHashMap::default(), groups: Vec::new(), n_kept }
+        Self { numbers: FxHashMap::default(), list: Vec::new(), n_kept }
     }
 
     pub(super) fn add(&mut self, key: Key, epoch: Rc<Mark>) {
-        let groups = &mut self.groups;
+        let groups = &mut self.list;
         let number = *self.numbers.entry(key).or_insert_with(|| {
             groups.push(Group { key, epochs: Vec::new(), oldest: 0 });
             groups.len() as u32 - 1
@@ -93,7 +93,7 @@ impl Groups {
     /// The groups; leaves none behind.
     pub(super) fn take(&mut self) -> Vec<Group> {
         self.numbers.clear();
-        mem::take(&mut self.groups)
+        mem::take(&mut self.list)
     }
 }
 

@@ -218,12 +218,11 @@ fn add_threads(model: &mut Model, file: &ProcessFile, part: &mut Part, recording
         let tid = if tid == 0 { slot.map_or(0, |slot| slot.tid) } else { tid };
         let name = record.map(|record| record.name.clone()).filter(|name| !name.is_empty());
         let lost = state.lost.max(slot.map_or(0, |slot| slot.lost));
-        let holds = match slot {
-            Some(slot) => slot_holds(model, file, part, slot),
-            None => {
-                let objects = &part.merged.objects;
-                recording.held.holds(idx).map(|held| part.tables.hold(model, &file.dictionary, objects, held)).collect()
-            }
+        let holds = if let Some(slot) = slot {
+            slot_holds(model, file, part, slot)
+        } else {
+            let objects = &part.merged.objects;
+            recording.held.holds(idx).map(|held| part.tables.hold(model, &file.dictionary, objects, held)).collect()
         };
         let wait = slot.and_then(|slot| slot_wait(model, file, part, slot));
         let thread = Thread {

@@ -36,7 +36,8 @@ fn groups(finding: &Finding) -> Vec<Group<'_>> {
     }
     let mut groups = Vec::with_capacity(finding.edges.len());
     // The first edge belongs to the title, as the first snippet of rustc's diagnostics does.
-    let mut current = title.elements(finding.edges.first().into_iter().flat_map(|edge| edge_elements(finding, edge, true)));
+    let mut current =
+        title.elements(finding.edges.first().into_iter().flat_map(|edge| edge_elements(finding, edge, true)));
     for edge in finding.edges.iter().skip(1) {
         groups.push(current);
         let title = Level::NOTE.secondary_title(edge_title(finding, edge));

@@ -158,11 +158,8 @@ struct Releaser<'r> {
 impl<'r> From<&'r Report> for Document<'r> {
     fn from(report: &'r Report) -> Self {
         let finding::Stats { events, threads, processes, objects, lost } = report.stats;
-        let program = report.program.map(|finding::ProgramEnd { exit, signal, timed_out }| Program {
-            exit,
-            signal,
-            timed_out,
-        });
+        let program =
+            report.program.map(|finding::ProgramEnd { exit, signal, timed_out }| Program { exit, signal, timed_out });
         let problems = report.problems.iter().map(|problem| Problem { text: &problem.text, fatal: problem.fatal });
         Self {
             schema: SCHEMA,
@@ -184,11 +181,8 @@ impl<'r> From<&'r Report> for Document<'r> {
 
 impl<'r> From<&'r finding::Finding> for Finding<'r> {
     fn from(finding: &'r finding::Finding) -> Self {
-        let thread = |thread: &'r finding::Thread| Thread {
-            process: thread.process,
-            number: thread.thread,
-            name: &thread.name,
-        };
+        let thread =
+            |thread: &'r finding::Thread| Thread { process: thread.process, number: thread.thread, name: &thread.name };
         Self {
             id: &finding.id,
             line_id: &finding.line_id,

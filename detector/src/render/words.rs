@@ -29,7 +29,13 @@ pub(super) fn certainty(finding: &Finding) -> String {
 
 /// `n thing`, `n things`.
 pub(super) fn counted(n: u64, noun: &str) -> String {
-    let plural = if n == 1 { "" } else if noun.ends_with("ss") { "es" } else { "s" };
+    let plural = if n == 1 {
+        ""
+    } else if noun.ends_with("ss") {
+        "es"
+    } else {
+        "s"
+    };
     format!("{n} {noun}{plural}")
 }
 
@@ -54,10 +60,15 @@ pub(super) fn took(finding: &Finding, edge: &Edge) -> String {
 /// ``wants `cache` for writing``, ``waits for a message from `channel` ``, …
 pub(super) fn wants(finding: &Finding, edge: &Edge) -> String {
     let object = object(finding, edge.wants);
-    let reference = object.map_or_else(|| "something that was not recorded".to_owned(), |o| format!("`{}`", o.reference));
+    let reference =
+        object.map_or_else(|| "something that was not recorded".to_owned(), |o| format!("`{}`", o.reference));
     match (edge.wanted_mode.as_deref(), object) {
-        (Some("wait"), Some(Object { kind, .. })) if kind == "thread" => "is parked until another thread unparks it".to_owned(),
-        (Some("wait"), Some(Object { kind, .. })) if kind == "condvar" => format!("waits to be notified through {reference}"),
+        (Some("wait"), Some(Object { kind, .. })) if kind == "thread" => {
+            "is parked until another thread unparks it".to_owned()
+        }
+        (Some("wait"), Some(Object { kind, .. })) if kind == "condvar" => {
+            format!("waits to be notified through {reference}")
+        }
         (Some("wait"), _) => format!("waits for {reference}"),
         (Some("scope end"), _) => "waits for the threads of its scope to end".to_owned(),
         (Some("send"), _) => format!("waits for room in {reference}"),

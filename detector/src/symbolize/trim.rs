@@ -60,14 +60,15 @@ fn is_runtime_file(file: &str) -> bool {
         || is_recorder_file(file)
 }
 
-/// Sources of the drop-in: `…/instrumented-sync/src/…`, or `…/instrumented-sync-0.1.0/src/…` from a registry.
+/// Sources of the drop-in and of its unwinder: `…/instrumented-sync/src/…`, `…/backtrace-0.3.77/src/…`.
 fn is_recorder_file(file: &str) -> bool {
-    file.match_indices("instrumented-sync").any(|(start, name)| {
-        let at_component = start == 0 || file[..start].ends_with('/');
-        let rest = &file[start + name.len()..];
-        let version = rest.strip_prefix('-').map(|rest| rest.trim_start_matches(|c: char| c != '/'));
-        at_component && version.unwrap_or(rest).starts_with("/src/")
-    })
+    let Some((directory, _)) = file.rsplit_once("/src/") else { return false };
+    let name = directory.rsplit('/').next().unwrap_or_default();
+    let is_versioned = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+    name == "instrumented-sync"
+        || ["instrumented-sync-", "backtrace-"]
+            .into_iter()
+            .any(|prefix| name.strip_prefix(prefix).is_some_and(is_versioned))
 }
 
 /// Whether the function's path begins in a runtime crate. For `<Type as Trait>::f` the type decides, because
@@ -139,6 +140,7 @@ mod tests {
             "/work/main/instrumented-sync/src/sync/mutex.rs",
             "/root/.cargo/registry/src/index/instrumented-sync-0.1.0/src/sync/mutex.rs",
             "instrumented-sync/src/probe.rs",
+            "/root/.cargo/registry/src/index.crates.io-1/backtrace-0.3.77/src/backtrace/mod.rs",
         ] {
             assert!(is_runtime("lock<i32>", Some(file)), "{file}");
         }

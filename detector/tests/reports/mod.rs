@@ -39,12 +39,7 @@ pub(crate) fn place(line: u32, function: &str) -> Place {
 }
 
 pub(crate) fn frame(function: &str, line: u32) -> Frame {
-    Frame {
-        function: function.to_owned(),
-        file: Some("src/bank.rs".to_owned()),
-        line: Some(line),
-        inlined: false,
-    }
+    Frame { function: function.to_owned(), file: Some("src/bank.rs".to_owned()), line: Some(line), inlined: false }
 }
 
 pub(crate) fn thread(number: u32, name: &str) -> Thread {

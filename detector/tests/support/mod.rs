@@ -1,9 +1,10 @@
 //! What tests of the detector share.
-#![allow(dead_code, reason = "each test uses its part of this")]
+#![allow(dead_code, unused_imports, reason = "each test uses its part of this")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that is wrong should fail")]
 
 mod trace_builder;
 
-pub(crate) use trace_builder::Process;
+pub(crate) use trace_builder::{Process, segment};
 
 use detector::{
     analysis::{self, RawFinding, Stopped},

@@ -26,9 +26,16 @@ pub(crate) fn recording() -> bool {
     // behind the recorder's lock.
     match STATE.load(Ordering::Relaxed) {
         OFF => false,
-        ON => true,
-        _ => decide(),
+        state => recording_or_undecided(state),
     }
+}
+
+/// Cold, so that the compiler lays out every lock for the case that recording is off: that way costs what std's
+/// does, and the recorded one pays with a jump.
+#[cold]
+#[inline]
+fn recording_or_undecided(state: u8) -> bool {
+    state == ON || decide()
 }
 
 #[cold]

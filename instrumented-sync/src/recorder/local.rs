@@ -51,6 +51,9 @@ const SLACK_WORDS: usize = 64;
 /// Stands in `at` while the thread appends. Greater than every end.
 const APPENDING: usize = usize::MAX;
 
+/// Stands in `at` while the thread has no words: greater than its end, which is 0.
+const NOWHERE: usize = 1;
+
 /// Words between two looks at the clock.
 const PAGE_WORDS: usize = 512;
 
@@ -133,7 +136,7 @@ thread_local! {
     static LOCAL: Local = const {
         Local {
             words: Cell::new(NONE),
-            at: Cell::new(0),
+            at: Cell::new(NOWHERE),
             end: Cell::new(0),
             slot: Cell::new(NONE),
             n_holds: Cell::new(0),

@@ -23,13 +23,14 @@ pub(super) fn elements(marks: Vec<Mark<'_>>) -> Vec<Element<'_>> {
             _ => groups.push(vec![mark]),
         }
     }
-    groups.into_iter().flat_map(|group| snippet(&group).map_or_else(|| origins(group), |element| vec![element])).collect()
+    groups
+        .into_iter()
+        .flat_map(|group| snippet(&group).map_or_else(|| origins(group), |element| vec![element]))
+        .collect()
 }
 
 fn is_near(a: &Place, b: &Place) -> bool {
-    a.file == b.file
-        && a.line.abs_diff(b.line) <= DISTANCE_LINES_MAX
-        && a.excerpt.is_some() == b.excerpt.is_some()
+    a.file == b.file && a.line.abs_diff(b.line) <= DISTANCE_LINES_MAX && a.excerpt.is_some() == b.excerpt.is_some()
 }
 
 /// One snippet with all marks, which share a file; `None` without source.

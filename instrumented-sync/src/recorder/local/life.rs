@@ -2,7 +2,7 @@
 
 use super::{
     super::{platform, process},
-    AREA_WORDS, Area, FORK_AT, LOCAL, Local, NONE, Target,
+    AREA_WORDS, Area, FORK_AT, LOCAL, Local, NONE, NOWHERE, Target,
 };
 use std::sync::atomic::Ordering;
 use trace_format::{
@@ -120,7 +120,7 @@ impl Local {
         self.target.set(Target::Nothing);
         self.words.set(NONE);
         self.slot.set(NONE);
-        self.at.set(0);
+        self.at.set(NOWHERE);
         self.end.set(0);
         self.segment.set(None);
         self.real_slot.set(None);

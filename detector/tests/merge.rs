@@ -1,0 +1,177 @@
+//! The merged order of a trace without loss is one that could have been.
+
+mod support;
+
+use detector::{
+    merge::{self, FirstPass, Sink, Step},
+    source::ProcessFile,
+};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use support::{Process, trace_of};
+use trace_format::{Kind, Mode};
+
+#[derive(Default)]
+struct Collected {
+    steps: Vec<Step>,
+}
+
+impl Sink for Collected {
+    type Mark = ();
+
+    fn step(&mut self, step: &Step) {
+        self.steps.push(*step);
+    }
+
+    fn depart(&mut self, _: u32) {}
+
+    fn arrive(&mut self, _: u32, (): &()) {}
+}
+
+/// The merged order, which must be one of locks that exclude each other.
+fn check_order(file: &ProcessFile) -> Result<usize, TestCaseError> {
+    let first = FirstPass::new(file);
+    let (n_events, n_objects) = (first.n_events, first.objects.len());
+    let mut collected = Collected::default();
+    let merged = merge::run(file, first, &mut collected);
+    prop_assert_eq!(merged.n_gaps, 0);
+    prop_assert!((0..n_objects as u32).all(|object| !merged.is_gapped(object)));
+    prop_assert_eq!(collected.steps.len() as u64, n_events);
+    let mut holders: BTreeMap<u32, Vec<(u32, Mode)>> = BTreeMap::new();
+    for step in &collected.steps {
+        let holders = holders.entry(step.object).or_default();
+        let own = holders.iter().position(|(thread, _)| *thread == step.thread);
+        let mode = step.event.flags().mode();
+        match step.event.kind() {
+            Kind::ACQUIRE => {
+                prop_assert!(holders.iter().all(|(_, held)| !held.excludes(mode)), "{:?}", step);
+                holders.push((step.thread, mode));
+            }
+            Kind::DOWNGRADE => holders[own.unwrap()].1 = Mode::Shared,
+            Kind::RELEASE => {
+                let (_, held) = holders.remove(own.unwrap());
+                prop_assert_eq!(held, mode);
+            }
+            _ => {}
+        }
+    }
+    prop_assert!(holders.values().all(Vec::is_empty));
+    Ok(collected.steps.len())
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Action {
+    Acquire,
+    Read,
+    Release,
+    Downgrade,
+    Send,
+    Receive,
+}
+
+const ACTIONS: [Action; 8] = [
+    Action::Acquire,
+    Action::Read,
+    Action::Release,
+    Action::Acquire,
+    Action::Release,
+    Action::Downgrade,
+    Action::Send,
+    Action::Receive,
+];
+
+/// Runs what is possible of a list of wishes, then releases everything.
+fn execute(wishes: &[(usize, usize, usize)], segment_events: usize) -> Process {
+    const LOCKS: [&str; 4] = ["A", "B", "RA", "RB"];
+    let mut process = Process::new(1);
+    process.segment_events = segment_events;
+    let mut held: Vec<(usize, usize, Mode)> = Vec::new();
+    let mut n_messages = 0;
+    for (thread, action, lock) in wishes.iter().copied() {
+        let (name, on) = (format!("t{thread}"), LOCKS[lock]);
+        let own = held.iter().position(|(t, l, _)| (*t, *l) == (thread, lock));
+        let may = |mode: Mode| own.is_none() && held.iter().all(|(_, l, held)| *l != lock || !held.excludes(mode));
+        match (ACTIONS[action], own) {
+            (Action::Acquire, _) if may(Mode::Exclusive) => {
+                process.run(&name, &format!("acq {on}"));
+                held.push((thread, lock, Mode::Exclusive));
+            }
+            (Action::Read, _) if lock >= 2 && may(Mode::Shared) => {
+                process.run(&name, &format!("read {on}"));
+                held.push((thread, lock, Mode::Shared));
+            }
+            (Action::Downgrade, Some(own)) if lock >= 2 && held[own].2 == Mode::Exclusive => {
+                process.run(&name, &format!("down {on}"));
+                held[own].2 = Mode::Shared;
+            }
+            (Action::Release, Some(own)) => {
+                process.run(&name, &format!("rel {on}"));
+                held.remove(own);
+            }
+            (Action::Send, _) => {
+                process.run(&name, "send C");
+                n_messages += 1;
+            }
+            (Action::Receive, _) if n_messages > 0 => {
+                process.run(&name, "recv C");
+                n_messages -= 1;
+            }
+            _ => {}
+        }
+    }
+    for (thread, lock, _) in held {
+        process.run(&format!("t{thread}"), &format!("rel {}", LOCKS[lock]));
+    }
+    process
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_execution_split_by_thread_is_merged_without_gaps(
+        wishes in prop::collection::vec((0..5_usize, 0..ACTIONS.len(), 0..4_usize), 0..150),
+        segment_events in prop_oneof![Just(4000_usize), 3..20_usize],
+    ) {
+        let trace = trace_of([execute(&wishes, segment_events).to_bytes()]);
+        prop_assert_eq!(&trace.problems, &[]);
+        check_order(&trace.processes[0])?;
+    }
+}
+
+#[test]
+fn the_order_is_the_same_each_time() {
+    let wishes: Vec<(usize, usize, usize)> = (0..400).map(|i| (i * 7 % 5, i * 5 % 8, i * 3 % 4)).collect();
+    let trace = trace_of([execute(&wishes, 10).to_bytes()]);
+    let order = || {
+        let mut collected = Collected::default();
+        merge::run(&trace.processes[0], FirstPass::new(&trace.processes[0]), &mut collected);
+        format!("{:?}", collected.steps)
+    };
+    assert_eq!(order(), order());
+}
+
+#[test]
+fn a_missing_number_marks_its_object_and_no_other() {
+    let mut process = Process::new(1).script("
+        t1: acq A | rel A | acq B | rel B
+        t2: acq A | rel A | acq B | rel B
+        t1: acq A | rel A | acq B | rel B
+    ");
+    // The first thread's second section of A and what follows it are in its second segment.
+    process.segment_events = 7;
+    let bytes = process.to_bytes();
+    let segments = process.segments();
+    let mut file = bytes[..bytes.len() - segments.iter().map(Vec::len).sum::<usize>()].to_vec();
+    // Without the second thread, whose section of each lock lies between two of the first one.
+    let with_thread = |thread: u64| move |segment: &&Vec<u8>| segment[64 + 5] as u64 == thread;
+    for segment in segments.iter().filter(with_thread(1)) {
+        file.extend(segment);
+    }
+    let trace = trace_of([file]);
+    let first = FirstPass::new(&trace.processes[0]);
+    let merged = merge::run(&trace.processes[0], first, &mut Collected::default());
+    assert_eq!(merged.n_gaps, 2);
+    let gapped: Vec<bool> = (0..merged.objects.len() as u32).map(|object| merged.is_gapped(object)).collect();
+    assert_eq!(gapped, [false, true, true], "a thread, and two locks");
+}

@@ -1,0 +1,248 @@
+//! Reading what is not as it should be: nothing panics, what is readable is analysed, and the message has path
+//! and remedy.
+
+mod support;
+
+use detector::{
+    finding::{Certainty, Problem},
+    source::{self, OpenError, Trace},
+};
+use proptest::{prelude::*, sample::select};
+use std::{fs, path::Path};
+use support::{Process, analyse, analyse_trace, cycles_in, segment};
+use trace_format::{Event, Flags, Kind, MARKER, ObjectId, chunk, process::HEADER_BYTES, version::CURRENT};
+
+/// Cases of each test over arbitrary bytes.
+const FUZZ_CASES: u32 = 100_000;
+
+const INVERSION: &str = "
+    t1: acq A@1 | acq B@2 | rel B | rel A
+    t2: acq B@3 | acq A@4 | rel A | rel B
+";
+
+fn inversion() -> Vec<u8> {
+    Process::new(1).script(INVERSION).to_bytes()
+}
+
+fn write_trace(dir: &Path, files: &[(&str, &[u8])]) {
+    fs::write(dir.join(MARKER), "").unwrap();
+    for (name, bytes) in files {
+        fs::write(dir.join(name), bytes).unwrap();
+    }
+}
+
+fn texts(problems: &[Problem]) -> Vec<&str> {
+    problems.iter().map(|problem| problem.text.as_str()).collect()
+}
+
+#[test]
+fn a_trace_directory_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let two_segments = {
+        let mut process = Process::new(2).script(INVERSION);
+        process.segment_events = 3;
+        process.to_bytes()
+    };
+    write_trace(dir.path(), &[("1-10-0.events", &inversion()), ("2-20-0.events", &two_segments)]);
+    let (model, findings, problems) = analyse_trace(source::open(dir.path()).unwrap());
+    assert_eq!(problems, []);
+    assert_eq!(model.processes.iter().map(|process| process.pid).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(cycles_in(&model, &findings), ["A B", "A B"]);
+    assert_eq!((model.n_events, model.n_objects, model.n_gaps), (24, 8, 0));
+}
+
+#[test]
+fn unusable_directories_say_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("nothing");
+    let error = source::open(&missing).unwrap_err();
+    assert!(matches!(error, OpenError::Missing { .. }));
+    assert!(error.to_string().contains("nothing: record one"), "{error}");
+
+    assert!(matches!(source::open(dir.path()), Err(OpenError::NotATrace { .. })));
+
+    let file = dir.path().join("file");
+    fs::write(&file, "x").unwrap();
+    assert!(matches!(source::open(&file), Err(OpenError::NotADirectory { .. })));
+
+    fs::write(dir.path().join("deadlock-check-trace.2"), "").unwrap();
+    let error = source::open(dir.path()).unwrap_err();
+    assert!(matches!(error, OpenError::OtherVersion { .. }));
+    assert!(error.to_string().contains("deadlock-check-trace.2"), "{error}");
+}
+
+#[test]
+fn an_empty_trace_is_no_error() {
+    let dir = tempfile::tempdir().unwrap();
+    write_trace(dir.path(), &[]);
+    let (model, findings, problems) = analyse_trace(source::open(dir.path()).unwrap());
+    assert_eq!((model.processes.len(), findings.len(), problems.len()), (0, 0, 0));
+}
+
+#[test]
+fn bad_files_are_named_and_good_ones_are_analysed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut newer = inversion();
+    newer[8 + 4 + 2..][..2].copy_from_slice(&(CURRENT.major + 1).to_le_bytes());
+    let files: [(&str, &[u8]); 6] = [
+        ("1-1-0.events", &inversion()),
+        ("2-1-0.events", &newer),
+        ("3-1-0.events", &[b'x'; 5000]),
+        ("4-1-0.events", &inversion()[..100]),
+        ("5-1-0.events", &[]),
+        ("notes.txt", b"mine"),
+    ];
+    write_trace(dir.path(), &files);
+    let (model, findings, problems) = analyse_trace(source::open(dir.path()).unwrap());
+    assert_eq!(cycles_in(&model, &findings), ["A B"]);
+    let texts = texts(&problems);
+    assert_eq!(texts.len(), 4, "{texts:?}");
+    assert!(texts[0].contains("2-1-0.events") && texts[0].contains("update deadlock-check"), "{}", texts[0]);
+    assert!(texts[1].contains("3-1-0.events is not a recording"), "{}", texts[1]);
+    assert!(texts[2].contains("4-1-0.events is truncated: it ends after 100"), "{}", texts[2]);
+    assert!(texts[3].contains("notes.txt is not part of the trace"), "{}", texts[3]);
+    assert_eq!(problems.iter().filter(|problem| problem.fatal).count(), 3);
+}
+
+#[test]
+fn a_file_cut_anywhere_is_read_up_to_there() {
+    let whole = inversion();
+    let (mut n_found, mut n_reported) = (0, 0);
+    for len in (0..whole.len()).step_by(64) {
+        let (model, findings, problems) = analyse([whole[..len].to_vec()]);
+        n_found += usize::from(!cycles_in(&model, &findings).is_empty());
+        n_reported += usize::from(problems.iter().any(|problem| problem.fatal));
+    }
+    assert!(n_found > 900, "the zeros behind the last event are not needed: {n_found}");
+    assert!(n_reported > 60, "{n_reported}");
+}
+
+#[test]
+fn a_file_cut_within_a_chunk_is_truncated() {
+    let whole = inversion();
+    let events = HEADER_BYTES + 2 * chunk::CHUNK_ALIGN + chunk::HEADER_BYTES;
+    let (model, _, problems) = analyse([whole[..events + 5 * 16].to_vec()]);
+    assert!(texts(&problems)[0].contains("is truncated"), "{problems:?}");
+    assert!(model.n_events > 0);
+}
+
+#[test]
+fn damage_in_the_middle_is_skipped() {
+    let mut process = Process::new(1).script(&INVERSION.repeat(20));
+    process.segment_events = 30;
+    let mut bytes = process.to_bytes();
+    let third_segment = HEADER_BYTES + 4 * chunk::CHUNK_ALIGN;
+    bytes[third_segment..][..8].fill(7);
+    let (model, findings, problems) = analyse([bytes]);
+    assert!(texts(&problems)[0].contains("is corrupt"), "{problems:?}");
+    assert_eq!(cycles_in(&model, &findings), ["A B"]);
+}
+
+#[test]
+fn every_byte_of_the_first_pages_may_be_wrong() {
+    let whole = inversion();
+    // The header, then the first 4 KiB of the dictionary, of the slots and of the events.
+    let pages = [0, HEADER_BYTES, HEADER_BYTES + chunk::CHUNK_ALIGN, HEADER_BYTES + 2 * chunk::CHUNK_ALIGN];
+    for at in pages.into_iter().flat_map(|page| page..page + 4096) {
+        for wrong in [0xff, 0x01, 0x80] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= wrong;
+            let (_, findings, _) = analyse([bytes]);
+            assert!(findings.iter().all(|finding| finding.certainty != Certainty::Proven));
+        }
+    }
+}
+
+#[test]
+fn segments_may_be_missing() {
+    let mut process = Process::new(1).script(
+        &"
+        t1: acq A@1 | read RB@2 | rel RB | rel A | send C
+        t2: recv C | acq RB@3 | acq A@4 | rel A | rel RB
+        t3: read RB@5 | acq D@6 | rel D | rel RB | notify K
+        t2: wake K
+        "
+        .repeat(40),
+    );
+    process.segment_events = 20;
+    let head = process.to_bytes();
+    let segments = process.segments();
+    let n_bytes: usize = segments.iter().map(Vec::len).sum();
+    let head = &head[..head.len() - n_bytes];
+    let mut random = 1_u64;
+    for _ in 0..300 {
+        let mut file = head.to_vec();
+        for segment in &segments {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            if random >> 60 > 2 {
+                file.extend(segment);
+            }
+        }
+        let (model, findings, _) = analyse([file]);
+        assert!(findings.iter().all(|finding| finding.certainty <= Certainty::Possible));
+        assert!(model.nested.iter().all(|nested| nested.holds.len() == 1), "nothing is held for ever");
+    }
+}
+
+/// Words of a chunk that look like what belongs there.
+fn payload() -> impl Strategy<Value = Vec<u64>> {
+    let word = prop_oneof![
+        any::<u64>(),
+        0..2000_u64,
+        (1..9_u64, 0..40_u64).prop_map(|(tag, len)| tag << 32 | len * 8),
+        (select(Kind::ALL), any::<u8>(), 0..4_u64).prop_map(|((kind, _), flags, object)| {
+            Event::new(kind, Flags(flags), 1, ObjectId(object), 1).words()[0]
+        }),
+    ];
+    prop::collection::vec(word, 0..120)
+}
+
+fn file() -> impl Strategy<Value = Vec<u8>> {
+    let chunk = (0..5_u64, prop_oneof![Just(64_u64 << 10), any::<u64>()], any::<u64>(), payload());
+    (any::<u64>(), prop::collection::vec(chunk, 1..3)).prop_map(|(word, chunks)| {
+        let mut words = vec![0_u64; HEADER_BYTES / 8];
+        words[..5].copy_from_slice(&[trace_format::process::MAGIC, u64::from(CURRENT.pack()) << 32, 1, 1, word % 3]);
+        words[6] = word;
+        for (kind, bytes, head, payload) in chunks {
+            words.extend([chunk::MAGIC, kind | bytes << 32, 1, head, 1, 1, 0, 0]);
+            words.extend(payload);
+            // A chunk of 64 KiB would make each case as slow as a hundred: the file is cut, or the next is hidden.
+        }
+        words.into_iter().flat_map(u64::to_le_bytes).collect()
+    })
+}
+
+/// Events of a few threads on a few objects in any order whatever.
+fn wild_events() -> impl Strategy<Value = Vec<Event>> {
+    let event = (select(Kind::ALL), any::<u8>(), 0..5_u64, 0..6_u64)
+        .prop_map(|((kind, _), flags, object, seq)| Event::new(kind, Flags(flags), 1, ObjectId(object), seq));
+    prop::collection::vec(event, 0..80)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: FUZZ_CASES, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        analyse([bytes]);
+    }
+
+    #[test]
+    fn arbitrary_chunks_never_panic(bytes in file()) {
+        analyse([bytes]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: FUZZ_CASES / 20, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn arbitrary_events_never_panic(events in wild_events()) {
+        let mut file = Process::new(1).to_bytes();
+        file.extend(segment(&events));
+        let mut trace = Trace::default();
+        trace.read_process("1-1-0.events".into(), Box::new(file));
+        let (model, _, _) = analyse_trace(trace);
+        prop_assert!(model.n_events <= events.len() as u64);
+    }
+}
