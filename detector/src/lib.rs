@@ -2,15 +2,15 @@
 #![forbid(unsafe_code)]
 
 pub mod analysis;
-pub mod finding;
-pub mod graph;
-pub mod merge;
-pub mod model;
-pub mod source;
 pub mod cli;
 pub mod explain;
+pub mod finding;
+pub mod graph;
 pub mod identity;
+pub mod merge;
+pub mod model;
 pub mod pipeline;
 pub mod render;
+pub mod source;
 pub mod suppress;
 pub mod symbolize;

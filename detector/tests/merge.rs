@@ -153,11 +153,13 @@ fn the_order_is_the_same_each_time() {
 
 #[test]
 fn a_missing_number_marks_its_object_and_no_other() {
-    let mut process = Process::new(1).script("
+    let mut process = Process::new(1).script(
+        "
         t1: acq A | rel A | acq B | rel B
         t2: acq A | rel A | acq B | rel B
         t1: acq A | rel A | acq B | rel B
-    ");
+    ",
+    );
     // The first thread's second section of A and what follows it are in its second segment.
     process.segment_events = 7;
     let bytes = process.to_bytes();

@@ -50,13 +50,17 @@ fn a_gate_lock_prevents_it() {
 
 #[test]
 fn joined_before_forked_prevents_it() {
-    assert!(cycles("
+    assert!(
+        cycles(
+            "
         t1: fork t2
         t2: acq A@1 | acq B@2 | rel B | rel A | body_end | end
         t1: join t2 | fork t3
         t3: acq B@3 | acq A@4 | rel A | rel B | body_end | end
-    ")
-    .is_empty());
+    "
+        )
+        .is_empty()
+    );
     let forked_first = "
         t1: fork t2 | fork t3
         t2: acq A@1 | acq B@2 | rel B | rel A | body_end | end
@@ -81,11 +85,15 @@ fn a_scope_that_ended_prevents_it() {
 
 #[test]
 fn a_message_prevents_it_in_one_direction() {
-    assert!(cycles("
+    assert!(
+        cycles(
+            "
         t1: acq A@1 | acq B@2 | rel B | rel A | send C
         t2: recv C | acq B@3 | acq A@4 | rel A | rel B
-    ")
-    .is_empty());
+    "
+        )
+        .is_empty()
+    );
     for script in [
         "
         t1: send C | acq A@1 | acq B@2 | rel B | rel A
@@ -104,31 +112,43 @@ fn a_message_prevents_it_in_one_direction() {
 
 #[test]
 fn a_message_through_a_third_thread_prevents_it() {
-    assert!(cycles("
+    assert!(
+        cycles(
+            "
         t1: acq A@1 | acq B@2 | rel B | rel A | send C1
         t3: recv C1 | send C2
         t2: recv C2 | acq B@3 | acq A@4 | rel A | rel B
-    ")
-    .is_empty());
+    "
+        )
+        .is_empty()
+    );
 }
 
 #[test]
 fn a_disconnected_channel_prevents_it() {
-    assert!(cycles("
+    assert!(
+        cycles(
+            "
         t1: acq A@1 | acq B@2 | rel B | rel A | drop C
         t3: drop C
         t2: disconnected C | acq B@3 | acq A@4 | rel A | rel B
-    ")
-    .is_empty());
+    "
+        )
+        .is_empty()
+    );
 }
 
 #[test]
 fn a_notify_prevents_it() {
-    assert!(cycles("
+    assert!(
+        cycles(
+            "
         t1: acq A@1 | acq B@2 | rel B | rel A | notify K
         t2: wake K | acq B@3 | acq A@4 | rel A | rel B
-    ")
-    .is_empty());
+    "
+        )
+        .is_empty()
+    );
 }
 
 #[test]
@@ -144,11 +164,13 @@ fn an_unpark_prevents_it() {
 #[test]
 fn longer_cycles_are_found() {
     assert_eq!(
-        cycles("
+        cycles(
+            "
             t1: acq A@1 | acq B@2 | rel B | rel A
             t2: acq B@3 | acq D@4 | rel D | rel B
             t3: acq D@5 | acq A@6 | rel A | rel D
-        "),
+        "
+        ),
         ["A B D"]
     );
     let name = |i: usize| char::from(b'a' + i as u8);
@@ -180,10 +202,12 @@ fn readers_need_a_queued_writer() {
 #[test]
 fn read_against_write_is_found() {
     assert_eq!(
-        cycles("
+        cycles(
+            "
             t1: read RA@1 | acq B@2 | rel B | rel RA
             t2: acq B@3 | acq RA@4 | rel RA | rel B
-        "),
+        "
+        ),
         ["RA B"]
     );
 }
@@ -200,16 +224,22 @@ fn a_downgraded_hold_is_a_shared_one() {
 
 #[test]
 fn an_attempt_does_not_wait_but_holds() {
-    assert!(cycles("
+    assert!(
+        cycles(
+            "
         t1: acq A@1 | try B@2 | rel B | rel A
         t2: acq B@3 | acq A@4 | rel A | rel B
-    ")
-    .is_empty());
+    "
+        )
+        .is_empty()
+    );
     assert_eq!(
-        cycles("
+        cycles(
+            "
             t1: try A@1 | acq B@2 | rel B | rel A
             t2: acq B@3 | acq A@4 | rel A | rel B
-        "),
+        "
+        ),
         ["A B"]
     );
 }
@@ -266,11 +296,13 @@ fn a_forked_child_knows_its_parents_objects() {
 
 #[test]
 fn a_pending_request_counts_and_a_relock_is_observed() {
-    let mut process = Process::new(1).script("
+    let mut process = Process::new(1).script(
+        "
         t1: acq A@1
         t2: acq B@2 | block A@3
         t1: block B@4
-    ");
+    ",
+    );
     process.exited = false;
     let (model, findings, _) = analyse([process.to_bytes()]);
     assert_eq!(cycles_in(&model, &findings), ["A B"]);
@@ -300,21 +332,25 @@ fn reading_again_is_found_with_a_writer() {
 #[test]
 fn a_lost_stretch_forgets_what_was_held() {
     let (model, findings, _) = analyse([Process::new(1)
-        .script("
+        .script(
+            "
             t1: acq A@1 | lost
             t1: acq B@2 | rel B
-        ")
+        ",
+        )
         .to_bytes()]);
     assert_eq!((model.nested.len(), findings.len(), model.n_lost), (0, 0, 5));
 }
 
 #[test]
 fn every_thread_is_listed_when_the_program_was_stopped() {
-    let mut process = Process::new(1).script("
+    let mut process = Process::new(1).script(
+        "
         t1: acq A@1 | acq B@2
         t2: block A@3
         t3: end
-    ");
+    ",
+    );
     process.exited = false;
     let (model, _) = model::build(&trace_of([process.to_bytes()]));
     let findings = analysis::stall::run(&model, Stopped::TimedOut);

@@ -12,8 +12,7 @@ use trace_format::{Flags, Kind, Mode};
 /// Finds both.
 pub fn run(model: &Model) -> Vec<RawFinding> {
     let threads = model.threads.iter().zip(0..);
-    let mut findings: Vec<RawFinding> =
-        threads.filter_map(|(thread, idx)| relocked(thread, ThreadId(idx))).collect();
+    let mut findings: Vec<RawFinding> = threads.filter_map(|(thread, idx)| relocked(thread, ThreadId(idx))).collect();
     findings.extend(read_again(model));
     findings
 }
@@ -117,11 +116,9 @@ mod tests {
 
     #[test]
     fn every_mixed_relock_is_observed_and_two_reads_are_not() {
-        for (held, wanted, n) in [
-            (Mode::Shared, Mode::Exclusive, 1),
-            (Mode::Exclusive, Mode::Shared, 1),
-            (Mode::Shared, Mode::Shared, 0),
-        ] {
+        for (held, wanted, n) in
+            [(Mode::Shared, Mode::Exclusive, 1), (Mode::Exclusive, Mode::Shared, 1), (Mode::Shared, Mode::Shared, 0)]
+        {
             let mut fixture = Fixture::default();
             fixture.waits(0, &[("A", held)], "A", wanted);
             assert_eq!(run(&fixture.model).len(), n, "{held:?} then {wanted:?}");

@@ -26,13 +26,12 @@ pub fn run(model: &Model, stopped: Stopped) -> Vec<RawFinding> {
 }
 
 fn stalled(model: &Model, process: &Process, id: ProcessId, stopped: Stopped) -> Option<RawFinding> {
-    let threads: Vec<(ThreadId, &Thread)> = (0..)
-        .map(ThreadId)
-        .zip(&model.threads)
-        .filter(|(_, thread)| thread.process == id && !thread.ended)
-        .collect();
+    let threads: Vec<(ThreadId, &Thread)> =
+        (0..).map(ThreadId).zip(&model.threads).filter(|(_, thread)| thread.process == id && !thread.ended).collect();
     let why = match stopped {
-        Stopped::TimedOut => "the program had to be stopped when its time was over; whether its threads could have gone on is not known",
+        Stopped::TimedOut => {
+            "the program had to be stopped when its time was over; whether its threads could have gone on is not known"
+        }
         Stopped::Interrupted => "the program was interrupted; whether its threads could have gone on is not known",
         Stopped::No => {
             let died_waiting = !process.exited && !process.alive;
@@ -115,7 +114,8 @@ mod tests {
             .iter()
             .map(|edge| (edge.thread.0, edge.holds.map(|(_, mode, _)| mode), edge.wants.map(|(_, mode, _)| mode)))
             .collect();
-        let expected = [(0, Some("shared"), Some("exclusive")), (0, Some("exclusive"), Some("exclusive")), (1, None, None)];
+        let expected =
+            [(0, Some("shared"), Some("exclusive")), (0, Some("exclusive"), Some("exclusive")), (1, None, None)];
         assert_eq!(edges, expected);
         assert_eq!(findings[0].certainty, Certainty::Possible);
     }

@@ -10,42 +10,56 @@ const TITLE_LINKS_MAX: usize = 4;
 
 /// One line that names the locks and the threads.
 pub(super) fn title(finding: &Finding, help: Help) -> String {
-    match (finding.code, finding.edges.as_slice()) {
-        (Code::Stall, _) => stall_title(finding),
-        (_, [edge]) => {
-            let (thread, held) = (thread(finding, edge), held(finding, edge));
-            match help {
-                Help::NoRecursiveRead => {
-                    format!(
-                        "thread `{thread}` reads `{held}` again while it is reading it, and a writer may queue between"
-                    )
-                }
-                _ if edge.holds == edge.wants => format!("thread `{thread}` locks `{held}` again while it holds it"),
-                _ => format!("thread `{thread}` wants `{}` while it holds `{held}`", wanted(finding, edge)),
-            }
+    if finding.code == Code::Stall {
+        return stall_title(finding);
+    }
+    if help == Help::NoRecursiveRead
+        && let Some(title) = recursive_read_title(finding)
+    {
+        return title;
+    }
+    match finding.edges.as_slice() {
+        [edge] if edge.holds == edge.wants => {
+            format!("thread `{}` locks `{}` again while it holds it", thread(finding, edge), held(finding, edge))
         }
-        (_, [a, b]) if a.holds == b.wants && b.holds == a.wants && a.holds != b.holds => {
-            format!(
-                "threads `{}` and `{}` take `{}` and `{}` in opposite orders",
-                thread(finding, a),
-                thread(finding, b),
-                held(finding, a),
-                held(finding, b)
-            )
+        [a, b] if a.holds == b.wants && b.holds == a.wants && a.holds != b.holds => {
+            let threads = format!("threads `{}` and `{}`", thread(finding, a), thread(finding, b));
+            format!("{threads} take `{}` and `{}` in opposite orders", held(finding, a), held(finding, b))
         }
-        (_, edges) => {
-            let link = |edge| {
-                let (thread, held, wanted) = (thread(finding, edge), held(finding, edge), wanted(finding, edge));
-                format!("`{thread}` takes `{held}` then `{wanted}`")
-            };
-            let links: Vec<String> = edges.iter().take(TITLE_LINKS_MAX).map(link).collect();
+        edges => {
+            let links: Vec<String> = edges.iter().take(TITLE_LINKS_MAX).map(|edge| link(finding, edge)).collect();
             let more = match edges.len().saturating_sub(TITLE_LINKS_MAX) {
                 0 => String::new(),
                 n => format!(", and {n} more"),
             };
-            format!("{} threads lock in a cycle: {}{more}", edges.len(), links.join(", "))
+            let n_threads = match edges.len() {
+                1 => "1 thread locks".to_owned(),
+                n => format!("{n} threads lock"),
+            };
+            format!("{n_threads} in a cycle: {}{more}", links.join(", "))
         }
     }
+}
+
+fn link(finding: &Finding, edge: &Edge) -> String {
+    let (thread, wanted) = (thread(finding, edge), wanted(finding, edge));
+    match edge.holds {
+        Some(_) => format!("`{thread}` takes `{}` then `{wanted}`", held(finding, edge)),
+        None => format!("`{thread}` wants `{wanted}`"),
+    }
+}
+
+/// The thread that reads what it is reading, and the writer that may come in between.
+fn recursive_read_title(finding: &Finding) -> Option<String> {
+    let reader = recursive_read(finding)?;
+    let writer = finding.edges.iter().find(|edge| edge.thread != reader.thread && edge.wants == reader.wants);
+    let writer = writer.map_or_else(|| "a writer".to_owned(), |edge| format!("thread `{}`", thread(finding, edge)));
+    let (thread, lock) = (thread(finding, reader), held(finding, reader));
+    Some(format!("thread `{thread}` reads `{lock}` again while it reads it, and {writer} may ask to write in between"))
+}
+
+fn recursive_read(finding: &Finding) -> Option<&Edge> {
+    finding.edges.iter().find(|edge| edge.holds.is_some() && edge.holds == edge.wants)
 }
 
 fn stall_title(finding: &Finding) -> String {
@@ -76,10 +90,10 @@ pub(super) fn help(finding: &Finding, help: Help) -> String {
     match help {
         Help::OneOrder => one_order(finding),
         Help::NoRecursiveRead => {
-            let (held, wanted) = first.map(sides).unwrap_or_default();
+            let (held, wanted) = recursive_read(finding).or(first).map(sides).unwrap_or_default();
             format!(
-                "drop the first read guard ({held}) before reading again ({wanted}), or pass it on to where it is needed: \
-                 a writer that queues between the two blocks the second read, which blocks the first"
+                "drop the first read guard, taken {held}, before reading again {wanted}, or pass it on to where it \
+                 is needed: a writer that queues between the two blocks the second read, and waits for the first"
             )
         }
         Help::DropBeforeRelock => {

@@ -82,7 +82,8 @@ impl Groups {
     pub(super) fn add(&mut self, key: Key, epoch: Rc<Mark>) {
         let groups = &mut self.list;
         let number = *self.numbers.entry(key).or_insert_with(|| {
-            groups.push(Group { key, epochs: Vec::new(), oldest: 0 });
+            // Most groups have one epoch, and there may be millions of them.
+            groups.push(Group { key, epochs: Vec::with_capacity(1), oldest: 0 });
             groups.len() as u32 - 1
         });
         if let Some(group) = groups.get_mut(number as usize) {
@@ -92,7 +93,7 @@ impl Groups {
 
     /// The groups; leaves none behind.
     pub(super) fn take(&mut self) -> Vec<Group> {
-        self.numbers.clear();
+        self.numbers = FxHashMap::default();
         mem::take(&mut self.list)
     }
 }

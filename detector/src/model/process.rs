@@ -70,11 +70,13 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
     add_process(model, file);
     add_threads(model, file, &mut part, &mut recording, &thread_ids);
     part.has_shared.resize(part.merged.objects.len(), false);
-    let (nested, writers) = (recording.nested.take(), recording.writers.take());
-    let nested = materialise(model, file, &mut part, &mut recording, &nested);
+    let nested = recording.nested.take();
+    let nested = materialise(model, file, &mut part, &mut recording, nested);
     model.nested.extend(nested);
-    let writers = materialise(model, file, &mut part, &mut recording, &writers);
+    let writers = recording.writers.take();
+    let writers = materialise(model, file, &mut part, &mut recording, writers);
     model.writers.extend(writers);
+    part.tables.forget_epochs();
     part
 }
 
@@ -287,7 +289,7 @@ fn materialise(
     file: &ProcessFile,
     part: &mut Part,
     recording: &mut Recording,
-    groups: &[Group],
+    groups: Vec<Group>,
 ) -> Vec<NestedAcquire> {
     let mut acquires = Vec::new();
     for group in groups {

@@ -16,7 +16,8 @@ pub(super) struct Tables {
     pub(super) objects: FxHashMap<u64, ObjectId>,
     sites: FxHashMap<u32, SiteId>,
     stacks: FxHashMap<u32, StackId>,
-    epochs: FxHashMap<usize, EpochId>,
+    /// Epochs by the address of their mark, which is kept so that no other one gets that address.
+    epochs: FxHashMap<usize, (Rc<Mark>, EpochId)>,
 }
 
 impl Tables {
@@ -76,23 +77,23 @@ impl Tables {
         })
     }
 
-    pub(super) fn hold(
-        &mut self,
-        model: &mut Model,
-        dictionary: &Dictionary,
-        objects: &Objects,
-        held: Held,
-    ) -> Hold {
+    pub(super) fn hold(&mut self, model: &mut Model, dictionary: &Dictionary, objects: &Objects, held: Held) -> Hold {
         let object = self.object(model, objects.id(held.object));
         Hold { object, mode: held.mode, site: self.site(model, dictionary, held.site) }
     }
 
-    /// The epoch of a mark, which must live as long as these tables are asked for epochs: it is known by its place.
+    /// The epoch of a mark.
     pub(super) fn epoch(&mut self, model: &mut Model, mark: &Rc<Mark>) -> EpochId {
-        *self.epochs.entry(Rc::as_ptr(mark) as usize).or_insert_with(|| {
+        let add = || {
             let epoch: Epoch = mark.to_epoch(self.first_thread);
             model.epochs.push(epoch);
-            EpochId(model.epochs.len() as u32 - 1)
-        })
+            (Rc::clone(mark), EpochId(model.epochs.len() as u32 - 1))
+        };
+        self.epochs.entry(Rc::as_ptr(mark) as usize).or_insert_with(add).1
+    }
+
+    /// Gives up what only [`Tables::epoch`] needs.
+    pub(super) fn forget_epochs(&mut self) {
+        self.epochs = FxHashMap::default();
     }
 }

@@ -99,7 +99,9 @@ impl Process {
         let site = site.parse().expect("a site is a number");
         let (verb, name) = operation.split_once(' ').unwrap_or((operation, ""));
         match verb {
-            "acq" | "read" | "try" | "tryread" | "req" | "block" | "rel" | "down" => self.lock(thread, verb, name, site),
+            "acq" | "read" | "try" | "tryread" | "req" | "block" | "rel" | "down" => {
+                self.lock(thread, verb, name, site)
+            }
             "fork" | "join" | "scoped" | "scope_end" | "body_end" | "end" => self.life(thread, verb, name),
             _ => self.message(thread, verb, name),
         }

@@ -73,13 +73,7 @@ impl<'a> Assigner<'a> {
 
     /// Whether there is a writer wherever a reader would wait for a reader: in no thread of the cycle, since those
     /// wait elsewhere, and able to be under way together with all of them.
-    fn has_writers(
-        &self,
-        edges: &[&Edge],
-        waits: &[Waits],
-        chosen: &[&NestedAcquire],
-        steps_left: &mut u64,
-    ) -> bool {
+    fn has_writers(&self, edges: &[&Edge], waits: &[Waits], chosen: &[&NestedAcquire], steps_left: &mut u64) -> bool {
         let behind = edges.iter().zip(waits).filter(|(_, waits)| **waits == Waits::BehindWriter);
         behind.map(|(edge, _)| edge.wants).all(|lock| {
             let mut writers = self.writers.get(&lock).into_iter().flatten();
