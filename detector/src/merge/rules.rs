@@ -141,9 +141,13 @@ impl<M: Clone> Rules<M> {
                 }
             }
             Kind::WAKE => {
-                let notifies = self.notifies.get_mut(&object);
-                if let Some(mark) = notifies.and_then(|notifies| notifies.take(event.seq())) {
+                let Some(notifies) = self.notifies.get_mut(&object) else { return };
+                if let Some(mark) = notifies.take(event.seq()) {
                     sink.arrive(thread, &mark);
+                }
+                // A park takes all unparks before it at once.
+                if first.thread(event.object().0).is_some() {
+                    notifies.kept.retain(|(number, ..)| *number > event.seq());
                 }
             }
             Kind::BEGIN => {

@@ -18,6 +18,8 @@ pub(super) struct Held {
 #[derive(Debug, Default)]
 struct Holds {
     list: Vec<(Held, u32)>,
+    /// Whether acquires of the thread may be unknown.
+    incomplete: bool,
 }
 
 /// The holds of all threads.
@@ -55,14 +57,16 @@ impl HeldByThread {
     }
 
     /// Ends a hold: the thread's own newest one of that object, else that of whoever has one, since a guard may be
-    /// dropped by another thread than the one that took it.
+    /// dropped by another thread than the one that took it. A thread whose acquires are not all known ends nobody
+    /// else's: more likely it is one of those that it releases.
     #[inline]
     pub(super) fn release(&mut self, thread: u32, object: u32) {
         if self.n_holds.get(object as usize).is_none_or(|n| *n == 0) {
             return;
         }
-        let own = self.threads.get_mut(thread as usize).is_some_and(|holds| holds.remove(object));
-        if own || self.threads.iter_mut().any(|holds| holds.remove(object)) {
+        let Some(holds) = self.threads.get_mut(thread as usize) else { return };
+        let incomplete = holds.incomplete;
+        if holds.remove(object) || !incomplete && self.threads.iter_mut().any(|holds| holds.remove(object)) {
             self.count(object, -1);
         }
     }
@@ -81,6 +85,7 @@ impl HeldByThread {
     /// Forgets what a thread holds: releases of it may have been lost.
     pub(super) fn forget(&mut self, thread: u32) {
         let Some(holds) = self.threads.get_mut(thread as usize) else { return };
+        holds.incomplete = true;
         for (held, _) in std::mem::take(&mut holds.list) {
             self.count(held.object, -1);
         }

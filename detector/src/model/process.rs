@@ -239,7 +239,8 @@ fn add_threads(model: &mut Model, file: &ProcessFile, part: &mut Part, recording
             lost,
         };
         model.threads.push(thread);
-        model.n_lost = model.n_lost.saturating_add(lost);
+        // What the slot counts is in LOST events or in the header too.
+        model.n_lost = model.n_lost.saturating_add(state.lost);
         add_pending(recording, part, idx, state, slot);
     }
 }

@@ -29,12 +29,13 @@ impl SourceTexts {
     /// The line and its neighbours, from the first candidate that is a readable file.
     ///
     /// Relative paths are those of the directory in which the compiler ran, often a workspace root: the current
-    /// directory, else what a frame's absolute path says, else some directory above the program.
+    /// directory, else what the path of a frame says, else some directory above the program.
     pub(super) fn excerpt(&mut self, file: &str, line: u32, frames: &[&str], program: &str) -> Option<Excerpt> {
         let mut candidates = vec![self.directory.join(file)];
         if Path::new(file).is_relative() {
-            let of_frames = frames.iter().map(Path::new).filter(|path| path.is_absolute() && path.ends_with(file));
-            candidates.extend(of_frames.map(Path::to_owned));
+            // Frames below the current directory were made relative to it.
+            let of_frames = frames.iter().map(Path::new).filter(|path| path.ends_with(file));
+            candidates.extend(of_frames.map(|path| self.directory.join(path)));
             let above_program = Path::new(program).ancestors().skip(1).filter(|path| path.parent().is_some());
             candidates.extend(above_program.map(|directory| directory.join(file)));
         }

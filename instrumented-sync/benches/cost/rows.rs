@@ -8,7 +8,10 @@ use std::{
 };
 
 /// Names of the rows.
-pub(crate) const NAMES: [&str; 5] = ["lock", "nested", "nested-2-threads", "read", "work"];
+pub(crate) const NAMES: [&str; 6] = ["lock", "nested", "nested-2-threads", "random-nested", "read", "work"];
+
+/// Locks of the row `random-nested`.
+const LOCKS: usize = 10_000;
 
 /// Runs an operation so many times and says how long it took.
 pub(crate) type Run = fn(u64) -> Duration;
@@ -69,6 +72,21 @@ macro_rules! rows {
                             let _outer = black_box(&outer).lock().unwrap();
                             *black_box(&inner).lock().unwrap() += 1;
                         });
+                    })
+                },
+                "random-nested" => |n| {
+                    let locks: Vec<_> = (0..LOCKS).map(|_| Mutex::new(0_u64)).collect();
+                    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+                    timed(n, || {
+                        random ^= random << 13;
+                        random ^= random >> 7;
+                        random ^= random << 17;
+                        let (a, b) = (random as usize % LOCKS, (random >> 32) as usize % LOCKS);
+                        // In index order, so that nothing is wrong with it.
+                        let _outer = locks[a.min(b)].lock().unwrap();
+                        if a != b {
+                            *locks[a.max(b)].lock().unwrap() += 1;
+                        }
                     })
                 },
                 "read" => |n| {

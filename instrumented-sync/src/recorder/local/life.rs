@@ -2,7 +2,7 @@
 
 use super::{
     super::{platform, process},
-    AREA_WORDS, Area, FORK_AT, LOCAL, Local, NONE, NOWHERE, Target,
+    AREA_WORDS, Area, FORK_AT, LOCAL, Local, NONE, NOWHERE, SEGMENT_BYTES_FIRST, Target,
 };
 use std::sync::atomic::Ordering;
 use trace_format::{
@@ -158,6 +158,9 @@ pub(in crate::recorder) fn after_fork_in_child() {
             local.next_object.set(0);
             local.objects_end.set(0);
             local.announced.set(0);
+            local.n_segments.set(0);
+            local.segment_bytes.set(SEGMENT_BYTES_FIRST);
+            local.n_lost.set(0);
         }
     });
 }

@@ -1,0 +1,96 @@
+//! What is printed is what std prints.
+
+use super::{
+    sync::{Condvar, Mutex, RwLock, mpsc},
+    thread,
+};
+use crate::panic_text;
+use std::{
+    sync::{Condvar as StdCondvar, Mutex as StdMutex, RwLock as StdRwLock, mpsc as std_mpsc},
+    thread as std_thread,
+    time::Duration,
+};
+
+/// Asserts that two values print the same, in one line and in many.
+macro_rules! assert_same {
+    ($ours:expr, $theirs:expr) => {
+        let (ours, theirs) = (&$ours, &$theirs);
+        assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
+        assert_eq!(format!("{ours:#?}"), format!("{theirs:#?}"));
+    };
+}
+
+#[test]
+fn mutexes() {
+    let (ours, theirs) = (Mutex::new("text"), StdMutex::new("text"));
+    assert_same!(ours, theirs);
+    assert_same!(ours.try_lock(), theirs.try_lock());
+    let (our_guard, their_guard) = (ours.lock().unwrap(), theirs.lock().unwrap());
+    assert_same!(our_guard, their_guard);
+    assert_eq!(our_guard.to_string(), their_guard.to_string());
+    assert_eq!(format!("{our_guard:>8}"), format!("{their_guard:>8}"));
+    assert_same!(ours, theirs);
+    assert_same!(ours.try_lock(), theirs.try_lock());
+    drop((our_guard, their_guard));
+    panic_text(|| {
+        let _guards = (ours.lock().unwrap(), theirs.lock().unwrap());
+        panic!("poison");
+    });
+    assert_same!(ours, theirs);
+    assert_same!(ours.lock(), theirs.lock());
+    assert_same!(ours.try_lock(), theirs.try_lock());
+}
+
+#[test]
+fn rwlocks() {
+    let (ours, theirs) = (RwLock::new(1.5), StdRwLock::new(1.5));
+    assert_same!(ours, theirs);
+    let (our_guard, their_guard) = (ours.read().unwrap(), theirs.read().unwrap());
+    assert_same!(our_guard, their_guard);
+    assert_same!(ours, theirs);
+    assert_eq!(format!("{our_guard:.3}"), format!("{their_guard:.3}"));
+    drop((our_guard, their_guard));
+    let (our_guard, their_guard) = (ours.write().unwrap(), theirs.write().unwrap());
+    assert_same!(our_guard, their_guard);
+    assert_same!(ours, theirs);
+    assert_same!(ours.try_read(), theirs.try_read());
+    assert_eq!(our_guard.to_string(), their_guard.to_string());
+}
+
+#[test]
+fn condvars() {
+    let (ours, theirs) = (Condvar::new(), StdCondvar::new());
+    assert_same!(ours, theirs);
+    let (our_mutex, their_mutex) = (Mutex::new(0), StdMutex::new(0));
+    let soon = Duration::ZERO;
+    let our_result = ours.wait_timeout_while(our_mutex.lock().unwrap(), soon, |_| true).unwrap().1;
+    let their_result = theirs.wait_timeout_while(their_mutex.lock().unwrap(), soon, |_| true).unwrap().1;
+    assert_same!(our_result, their_result);
+}
+
+#[test]
+fn channels() {
+    let (ours, theirs) = (mpsc::channel::<u8>(), std_mpsc::channel::<u8>());
+    assert_same!(ours, theirs);
+    assert_same!(ours.1.iter(), theirs.1.iter());
+    assert_same!(ours.1.try_iter(), theirs.1.try_iter());
+    assert_same!(ours.1.into_iter(), theirs.1.into_iter());
+    assert_same!(mpsc::sync_channel::<u8>(3), std_mpsc::sync_channel::<u8>(3));
+    assert_same!(ours.0.send(1), theirs.0.send(1));
+}
+
+#[test]
+fn threads() {
+    assert_same!(thread::Builder::new(), std_thread::Builder::new());
+    let (ours, theirs) = (thread::Builder::new().name("n".into()), std_thread::Builder::new().name("n".into()));
+    assert_same!(ours.stack_size(5), theirs.stack_size(5));
+    assert_same!(thread::current(), std_thread::current());
+    let (ours, theirs) = (thread::spawn(|| ()), std_thread::spawn(|| ()));
+    assert_same!(ours, theirs);
+    ours.join().unwrap();
+    theirs.join().unwrap();
+    let handle = |text: String| text.replace(|c: char| c.is_ascii_digit(), "");
+    let ours = thread::scope(|scope| (format!("{scope:?}"), handle(format!("{:?}", scope.spawn(|| ())))));
+    let theirs = std_thread::scope(|scope| (format!("{scope:?}"), handle(format!("{:?}", scope.spawn(|| ())))));
+    assert_eq!(ours, theirs);
+}

@@ -1,0 +1,57 @@
+//! Whatever std's primitives do, these do: every case runs with std's, with ours, and with ours recorded.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests fail like tests")]
+#![allow(clippy::duplicate_mod, reason = "one text of each case serves both roots")]
+
+mod instrumented;
+mod native;
+
+#[cfg(all(feature = "record", target_os = "linux"))]
+#[path = "../support/mod.rs"]
+mod support;
+
+/// Time in which something that should not happen is given the chance to; a slow machine only makes a test kinder.
+const A_WHILE: std::time::Duration = std::time::Duration::from_millis(30);
+
+/// Runs `f` and returns the text that it panicked with.
+fn panic_text(f: impl FnOnce()) -> String {
+    let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).unwrap_err();
+    payload_text(payload.as_ref())
+}
+
+fn payload_text(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap()
+}
+
+fn std_thread_id() -> std::thread::ThreadId {
+    std::thread::current().id()
+}
+
+/// Waits until something has happened.
+fn until(mut happened: impl FnMut() -> bool) {
+    while !happened() {
+        std::thread::sleep(std::time::Duration::from_micros(200));
+    }
+}
+
+#[cfg(all(feature = "record", target_os = "linux"))]
+#[test]
+fn recorded() {
+    use std::process::Command;
+    use support::rules::{self, Ending};
+    use trace_format::{Kind, TRACE_VARIABLE};
+
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--skip", "recorded", "--skip", "native::"]).env(TRACE_VARIABLE, dir.path());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let trace = support::Trace::only(dir.path());
+    rules::check(&trace, Ending::Exit);
+    for kind in [Kind::ACQUIRE, Kind::WAIT, Kind::WAKE, Kind::NOTIFY, Kind::SEND, Kind::RECEIVE, Kind::SEND_FAILED] {
+        assert!(trace.count(kind) > 0, "no {kind:?} was recorded");
+    }
+    for kind in [Kind::FORK, Kind::JOIN, Kind::SCOPE_END, Kind::REQUEST, Kind::HANDLE_CLONE, Kind::RECEIVE_FAILED] {
+        assert!(trace.count(kind) > 0, "no {kind:?} was recorded");
+    }
+}

@@ -1,0 +1,16 @@
+//! The cases with `std` as their root.
+
+use std::{sync, thread};
+
+#[path = "channel.rs"]
+mod channel;
+#[path = "condvar.rs"]
+mod condvar;
+#[path = "debug.rs"]
+mod debug;
+#[path = "lock.rs"]
+mod lock;
+#[path = "poison.rs"]
+mod poison;
+#[path = "start.rs"]
+mod start;

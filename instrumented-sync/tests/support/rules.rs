@@ -1,0 +1,136 @@
+//! What FORMAT.md says holds for every trace from which nothing was lost.
+
+use super::{Thread, Trace};
+use std::collections::{BTreeMap, BTreeSet};
+use trace_format::{Event, Flags, Kind, Mode};
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// By `exit`; threads may have been in the middle of something.
+    Exit,
+    /// By a signal, at any instruction.
+    Killed,
+}
+
+/// Checks a trace of one process that was not forked and lost nothing.
+pub(crate) fn check(trace: &Trace, ending: Ending) {
+    assert_eq!(trace.n_lost(), 0);
+    assert_eq!(trace.header.exited, ending == Ending::Exit);
+    trace.threads.iter().for_each(check_thread);
+    check_acquires(trace);
+    check_created(trace);
+    check_messages(trace);
+    check_wakes(trace);
+}
+
+/// BEGIN comes first, END last, and every RELEASE gives back what this thread acquired or was sent.
+fn check_thread(thread: &Thread) {
+    let kinds: Vec<_> = thread.events.iter().map(|event| event.kind()).filter(|kind| *kind != Kind::TIME).collect();
+    assert!(kinds.first().is_none_or(|kind| *kind == Kind::BEGIN), "thread {}: {:?}", thread.object, kinds.first());
+    assert!(thread.count(Kind::BEGIN) <= 1 && thread.count(Kind::END) <= 1);
+    if let Some(end) = thread.position(Kind::END) {
+        assert!(thread.events[end + 1..].iter().all(|event| event.kind() == Kind::TIME), "events behind END");
+    }
+    check_holds(thread);
+    for pair in thread.events.windows(2).filter(|pair| pair[1].kind() == Kind::EXTEND) {
+        assert!(matches!(pair[0].kind(), Kind::NOTIFY | Kind::EXTEND), "{pair:?}");
+    }
+}
+
+/// Exclusive holds of one object do not nest, and RELEASE carries the number of its ACQUIRE.
+///
+/// Guards are not sent to other threads: std's are not `Send`.
+pub(crate) fn check_holds(thread: &Thread) {
+    let mut held: BTreeMap<u64, Vec<Event>> = BTreeMap::new();
+    for event in &thread.events {
+        match event.kind() {
+            Kind::ACQUIRE => {
+                let holds = held.entry(event.object().0).or_default();
+                let shared = event.flags().mode() == Mode::Shared;
+                assert!(shared || holds.is_empty(), "{event:?} while held: {holds:?}");
+                holds.push(*event);
+            }
+            Kind::RELEASE => {
+                let holds = held.entry(event.object().0).or_default();
+                let acquire = holds.pop().unwrap_or_else(|| panic!("{event:?} without an acquire"));
+                assert_eq!((event.seq(), event.flags().mode()), (acquire.seq(), acquire.flags().mode()));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Exclusive acquires of an object are numbered 1, 2, 3, … over all threads.
+pub(crate) fn check_acquires(trace: &Trace) {
+    let mut numbers: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    let mut shared: BTreeMap<u64, u64> = BTreeMap::new();
+    for event in trace.events().filter(|event| event.kind() == Kind::ACQUIRE) {
+        if event.flags().mode() == Mode::Exclusive {
+            numbers.entry(event.object().0).or_default().push(event.seq());
+        } else {
+            let latest = shared.entry(event.object().0).or_default();
+            *latest = event.seq().max(*latest);
+        }
+    }
+    for (object, numbers) in &mut numbers {
+        numbers.sort_unstable();
+        let expected: Vec<_> = (1..=numbers.len() as u64).collect();
+        assert!(*numbers == expected, "object {object}: {} acquires, {:?}", numbers.len(), gaps(numbers));
+    }
+    for (object, latest) in shared {
+        let n_exclusive = numbers.get(&object).map_or(0, Vec::len) as u64;
+        assert!(latest <= n_exclusive, "object {object}: shared after acquire {latest} of {n_exclusive}");
+    }
+}
+
+fn gaps(numbers: &[u64]) -> Vec<(u64, u64)> {
+    numbers.windows(2).filter(|pair| pair[1] != pair[0] + 1).map(|pair| (pair[0], pair[1])).collect()
+}
+
+/// Every object is created once, before anybody destroys it, and destroyed once at most.
+fn check_created(trace: &Trace) {
+    let of = |kind| trace.events().filter(move |event| event.kind() == kind).map(|event| event.object());
+    let created: BTreeSet<_> = of(Kind::CREATE).collect();
+    assert_eq!(created.len(), trace.count(Kind::CREATE), "an object was created twice");
+    let destroyed: BTreeSet<_> = of(Kind::DESTROY).collect();
+    assert_eq!(destroyed.len(), trace.count(Kind::DESTROY), "an object was destroyed twice");
+    assert!(destroyed.is_subset(&created));
+    for object in of(Kind::ACQUIRE).chain(of(Kind::SEND)).chain(of(Kind::NOTIFY)) {
+        let thread = trace.names.iter().any(|(thread, _, _)| *thread == object.0);
+        assert!(thread || created.contains(&object), "{object:?} was never created");
+    }
+}
+
+/// Message numbers are unique, and what was received was sent.
+fn check_messages(trace: &Trace) {
+    let of = |kind| {
+        let events = trace.events().filter(move |event| event.kind() == kind);
+        events.map(|event| (event.object(), event.seq()))
+    };
+    let sent: BTreeSet<_> = of(Kind::SEND).collect();
+    assert_eq!(sent.len(), trace.count(Kind::SEND), "a message number was used twice");
+    let received: BTreeSet<_> = of(Kind::RECEIVE).collect();
+    assert_eq!(received.len(), trace.count(Kind::RECEIVE), "a message was received twice");
+    assert!(received.is_subset(&sent));
+    let failed: BTreeSet<_> = of(Kind::SEND_FAILED).collect();
+    assert!(failed.is_subset(&sent) && failed.is_disjoint(&received));
+}
+
+/// Every wake-up names a notify that was made, and a notify to one thread wakes one.
+fn check_wakes(trace: &Trace) {
+    let mut woken: BTreeMap<_, u64> = BTreeMap::new();
+    for wake in trace.events().filter(|event| event.kind() == Kind::WAKE && event.seq() != 0) {
+        *woken.entry((wake.object(), wake.seq())).or_default() += 1;
+    }
+    for thread in &trace.threads {
+        for pair in thread.events.windows(2).filter(|pair| pair[0].kind() == Kind::NOTIFY) {
+            assert_eq!(pair[1].kind(), Kind::EXTEND);
+            let n_tickets = pair[1].payload().0;
+            assert!(n_tickets <= 1 || pair[0].flags().has(Flags::ALL), "{pair:?}");
+            let n_woken = woken.remove(&(pair[0].object(), pair[0].seq())).unwrap_or(0);
+            assert!(n_woken <= n_tickets, "{pair:?} woke {n_woken}");
+        }
+    }
+    assert!(woken.is_empty(), "wake-ups without a notify: {woken:?}");
+}
