@@ -15,7 +15,7 @@ pub(super) fn render(report: &Report, colored: bool) -> String {
     let renderer = renderer.term_width(WIDTH).decor_style(DecorStyle::Ascii);
     let mut text = String::new();
     for finding in &report.findings {
-        text.push_str(&renderer.render(&groups(finding)));
+        text.push_str(&renderer.render(&groups(finding, report)));
         text.push_str("\n\n");
     }
     for line in words::closing(report) {
@@ -26,13 +26,13 @@ pub(super) fn render(report: &Report, colored: bool) -> String {
 }
 
 /// The title with the first edge, a note for each further edge, and the verdict's details with the last one.
-fn groups(finding: &Finding) -> Vec<Group<'_>> {
+fn groups<'r>(finding: &'r Finding, report: &Report) -> Vec<Group<'r>> {
     let level = if finding.certainty == Certainty::Hazard { Level::NOTE } else { Level::ERROR };
     let title = level.with_name(words::verdict(finding)).primary_title(&finding.title).id(finding.code.name());
     let title = Group::with_title(title);
     if finding.code == Code::Stall {
         let threads = stall::groups(finding);
-        return std::iter::once(title.elements(details(finding))).chain(threads).collect();
+        return std::iter::once(title.elements(details(finding, report))).chain(threads).collect();
     }
     let mut groups = Vec::with_capacity(finding.edges.len());
     // The first edge belongs to the title, as the first snippet of rustc's diagnostics does.
@@ -43,7 +43,7 @@ fn groups(finding: &Finding) -> Vec<Group<'_>> {
         let title = Level::NOTE.secondary_title(edge_title(finding, edge));
         current = title.elements(edge_elements(finding, edge, true));
     }
-    groups.push(current.elements(details(finding)));
+    groups.push(current.elements(details(finding, report)));
     groups
 }
 
@@ -91,13 +91,10 @@ fn stack<'f>(what: &str, frames: &[Frame]) -> Option<Element<'f>> {
 }
 
 /// What applies to the finding as a whole.
-fn details(finding: &Finding) -> Vec<Element<'_>> {
+fn details<'r>(finding: &'r Finding, report: &Report) -> Vec<Element<'r>> {
     let mut elements = vec![message(Level::NOTE, words::certainty(finding))];
-    if !finding.assumes.is_empty() {
-        elements.push(message(Level::NOTE, format!("assumes {}", finding.assumes.join(", "))));
-    }
-    let times = if finding.count == 1 { "once".to_owned() } else { words::counted(finding.count, "time") };
-    elements.push(message(Level::NOTE, format!("seen {times}; id {}", finding.id)));
+    elements.extend(words::assumption(finding, report).map(|text| message(Level::NOTE, text)));
+    elements.push(message(Level::NOTE, words::seen(finding, report)));
     if !finding.help.is_empty() {
         elements.push(message(Level::HELP, finding.help.clone()));
     }

@@ -113,6 +113,24 @@ pub(super) fn frame(frame: &Frame) -> String {
 }
 
 /// The lines that end a report: how the program ended, what was recorded, what is wrong, how many findings.
+/// What the finding takes for granted; said only where the program shows signs of more than was recorded.
+pub(super) fn assumption(finding: &Finding, report: &Report) -> Option<String> {
+    let has_signs = !report.coverage.unrecorded.is_empty() || report.stats.lost > 0;
+    let assumed = finding.assumes.iter().map(|assumption| match assumption.as_str() {
+        "all-communication-recorded" => "nothing that was not recorded keeps these threads apart (see the last lines)",
+        other => other,
+    });
+    (has_signs && !finding.assumes.is_empty()).then(|| format!("assumes: {}", assumed.collect::<Vec<_>>().join("; ")))
+}
+
+/// How often, where if there are several processes, and under which id.
+pub(super) fn seen(finding: &Finding, report: &Report) -> String {
+    let times = if finding.count == 1 { "once".to_owned() } else { counted(finding.count, "time") };
+    let process = finding.threads.first().filter(|_| report.stats.processes > 1);
+    let place = process.map_or_else(String::new, |thread| format!(", first in process {}", thread.process));
+    format!("seen {times}{place}; id {}", finding.id)
+}
+
 pub(super) fn closing(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> = report.program.iter().map(program).collect();
     lines.push(recorded(report));

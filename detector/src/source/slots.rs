@@ -103,3 +103,58 @@ fn read_overflow(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trace_format::{Flags, Kind, slot::FIRST_HOLD};
+
+    const SLOT_AT: u64 = 64;
+    const RECORD_AT: u64 = SLOT_AT + SLOT_BYTES as u64;
+
+    /// A live slot with many holds, of which the overflow record at `RECORD_AT` has the rest and leads to `next`.
+    fn chunk(n_holds: usize, next: u64) -> Vec<u8> {
+        let hold = |i: usize| Event::new(Kind::ACQUIRE, Flags::NONE, 1, ObjectId(i as u64 + 1), 1).words();
+        let mut words = vec![0_u64; (RECORD_AT as usize + SLOT_BYTES) / 8];
+        let slot = SLOT_AT as usize / 8;
+        words[slot] = Life::LIVE.0;
+        words[slot + 1] = 7;
+        words[slot + 4] = n_holds as u64;
+        words[slot + 8] = RECORD_AT;
+        words[slot + SLOT_WORDS] = next;
+        for i in 0..HOLDS_INLINE {
+            words[slot + FIRST_HOLD + 2 * i..][..2].copy_from_slice(&hold(i));
+        }
+        for i in 0..HOLDS_OVERFLOW {
+            let at = slot + SLOT_WORDS + FIRST_OVERFLOW_HOLD + 2 * i;
+            words[at..][..2].copy_from_slice(&hold(HOLDS_INLINE + i));
+        }
+        words.into_iter().flat_map(u64::to_le_bytes).collect()
+    }
+
+    fn slots(bytes: &Vec<u8>) -> Vec<SlotState> {
+        let (mut slots, len) = (Vec::new(), bytes.len() as u64);
+        read(bytes, Chunk { start: SLOT_AT, end: len }, len, &mut slots).unwrap();
+        slots
+    }
+
+    #[test]
+    fn holds_go_on_in_overflow_records() {
+        let slots = slots(&chunk(100, 0));
+        assert_eq!(slots.len(), 1, "a record is no slot");
+        let objects: Vec<u64> = slots[0].holds.iter().map(|hold| hold.object().0).collect();
+        assert_eq!(objects, (1..=100).collect::<Vec<u64>>());
+    }
+
+    #[test]
+    fn a_chain_that_bites_its_tail_or_leads_nowhere_ends() {
+        for next in [RECORD_AT, SLOT_AT, 1 << 60, u64::MAX] {
+            let slots = slots(&chunk(usize::MAX, next));
+            let n_holds = slots[0].holds.len();
+            assert!(
+                (HOLDS_INLINE + HOLDS_OVERFLOW..=HOLDS_INLINE + 2 * HOLDS_OVERFLOW).contains(&n_holds),
+                "{n_holds}"
+            );
+        }
+    }
+}

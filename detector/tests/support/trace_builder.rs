@@ -100,7 +100,7 @@ impl Process {
         let (verb, name) = operation.split_once(' ').unwrap_or((operation, ""));
         match verb {
             "acq" | "read" | "try" | "tryread" | "req" | "block" | "rel" | "down" => {
-                self.lock(thread, verb, name, site)
+                self.lock(thread, verb, name, site);
             }
             "fork" | "join" | "scoped" | "scope_end" | "body_end" | "end" => self.life(thread, verb, name),
             _ => self.message(thread, verb, name),
