@@ -1,9 +1,9 @@
 //! Merges the events of a process's threads into one order that could have been, by the rules in FORMAT.md,
 //! "Order". There is no clock to sort by: the order follows from the numbers that events carry.
 //!
-//! Two passes. The [first](first_pass) goes over the file in order of place: it gives the objects dense indexes,
+//! Two passes. The first (`first_pass`) goes over the file in order of place: it gives the objects dense indexes,
 //! finds which stretches belong to which thread, and counts the shared sections of each lock and epoch, which an
-//! exclusive acquire has to wait for. The [second](order) is greedy: it runs a thread until its next event is not
+//! exclusive acquire has to wait for. The second (`order`) is greedy: it runs a thread until its next event is not
 //! ready, parks it at what it needs, and takes it up again when that has advanced. Which thread goes first makes
 //! no difference to whether the end is reached, since an event that is ready stays ready; so a trace without loss
 //! never gets stuck. When every thread is parked, a number is missing: a *gap*. The merge steps over the smallest

@@ -12,6 +12,8 @@ mod tables;
 
 pub use build::build;
 
+pub use crate::source::Module;
+
 use trace_format::{Event, Mode, ObjectKind};
 
 macro_rules! dense_id {
@@ -67,21 +69,6 @@ pub struct Process {
     pub exited: bool,
     /// Whether it was still alive when the trace was read.
     pub alive: bool,
-}
-
-/// An executable or shared library of a process.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Module {
-    /// What to subtract from an address to get that in the file.
-    pub base: u64,
-    /// First address mapped.
-    pub start: u64,
-    /// First address behind it.
-    pub end: u64,
-    /// GNU build id.
-    pub build_id: Vec<u8>,
-    /// Path of the file.
-    pub path: String,
 }
 
 /// A thread.

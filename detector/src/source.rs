@@ -13,7 +13,7 @@ mod slots;
 mod stream;
 
 pub use bytes::Bytes;
-pub use dictionary::{Class, Dictionary, Location, ThreadRecord};
+pub use dictionary::{Class, Dictionary, Location, Module, ThreadRecord};
 pub use recorded::{Chunk, FileError, ProcessFile};
 pub use slots::SlotState;
 pub use stream::{Cursor, Run, scan};

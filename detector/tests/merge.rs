@@ -41,15 +41,16 @@ fn check_order(file: &ProcessFile) -> Result<usize, TestCaseError> {
     for step in &collected.steps {
         let holders = holders.entry(step.object).or_default();
         let own = holders.iter().position(|(thread, _)| *thread == step.thread);
+        let not_held = || TestCaseError::fail(format!("{step:?}: not held"));
         let mode = step.event.flags().mode();
         match step.event.kind() {
             Kind::ACQUIRE => {
                 prop_assert!(holders.iter().all(|(_, held)| !held.excludes(mode)), "{:?}", step);
                 holders.push((step.thread, mode));
             }
-            Kind::DOWNGRADE => holders[own.unwrap()].1 = Mode::Shared,
+            Kind::DOWNGRADE => holders[own.ok_or_else(not_held)?].1 = Mode::Shared,
             Kind::RELEASE => {
-                let (_, held) = holders.remove(own.unwrap());
+                let (_, held) = holders.remove(own.ok_or_else(not_held)?);
                 prop_assert_eq!(held, mode);
             }
             _ => {}
@@ -166,7 +167,7 @@ fn a_missing_number_marks_its_object_and_no_other() {
     let segments = process.segments();
     let mut file = bytes[..bytes.len() - segments.iter().map(Vec::len).sum::<usize>()].to_vec();
     // Without the second thread, whose section of each lock lies between two of the first one.
-    let with_thread = |thread: u64| move |segment: &&Vec<u8>| segment[64 + 5] as u64 == thread;
+    let with_thread = |thread: u64| move |segment: &&Vec<u8>| u64::from(segment[64 + 5]) == thread;
     for segment in segments.iter().filter(with_thread(1)) {
         file.extend(segment);
     }

@@ -8,7 +8,7 @@ use detector::{
     source::{self, OpenError},
 };
 use proptest::prelude::*;
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 use support::{Process, analyse, analyse_trace, cycles_in};
 use trace_format::{
     Event, Flags, Kind, MARKER, ObjectId,
@@ -29,11 +29,9 @@ fn inversion() -> Vec<u8> {
     Process::new(1).script(INVERSION).to_bytes()
 }
 
-fn write_trace(dir: &Path, files: &[(&str, &[u8])]) {
-    fs::write(dir.join(MARKER), "").unwrap();
-    for (name, bytes) in files {
-        fs::write(dir.join(name), bytes).unwrap();
-    }
+fn write_trace(dir: &Path, files: &[(&str, &[u8])]) -> io::Result<()> {
+    fs::write(dir.join(MARKER), "")?;
+    files.iter().try_for_each(|(name, bytes)| fs::write(dir.join(name), bytes))
 }
 
 fn texts(problems: &[Problem]) -> Vec<&str> {
@@ -48,7 +46,7 @@ fn a_trace_directory_is_read() {
         process.segment_events = 3;
         process.to_bytes()
     };
-    write_trace(dir.path(), &[("1-10-0.events", &inversion()), ("2-20-0.events", &two_segments)]);
+    write_trace(dir.path(), &[("1-10-0.events", &inversion()), ("2-20-0.events", &two_segments)]).unwrap();
     let (model, findings, problems) = analyse_trace(source::open(dir.path()).unwrap());
     assert_eq!(problems, []);
     assert_eq!(model.processes.iter().map(|process| process.pid).collect::<Vec<_>>(), [1, 2]);
@@ -79,7 +77,7 @@ fn unusable_directories_say_what_to_do() {
 #[test]
 fn an_empty_trace_is_no_error() {
     let dir = tempfile::tempdir().unwrap();
-    write_trace(dir.path(), &[]);
+    write_trace(dir.path(), &[]).unwrap();
     let (model, findings, problems) = analyse_trace(source::open(dir.path()).unwrap());
     assert_eq!((model.processes.len(), findings.len(), problems.len()), (0, 0, 0));
 }
@@ -97,7 +95,7 @@ fn bad_files_are_named_and_good_ones_are_analysed() {
         ("5-1-0.events", &[]),
         ("notes.txt", b"mine"),
     ];
-    write_trace(dir.path(), &files);
+    write_trace(dir.path(), &files).unwrap();
     let (model, findings, problems) = analyse_trace(source::open(dir.path()).unwrap());
     assert_eq!(cycles_in(&model, &findings), ["A B"]);
     let texts = texts(&problems);
@@ -213,7 +211,7 @@ impl Numbers {
         match self.below(4) {
             0 => self.next(),
             1 => self.below(2000),
-            2 => (1 + self.below(8)) << 32 | self.below(40) * 8,
+            2 => ((1 + self.below(8)) << 32) | (self.below(40) * 8),
             _ => self.event().words()[0],
         }
     }
@@ -221,18 +219,21 @@ impl Numbers {
 
 /// A process file whose last chunk is cut behind its payload, which is legal and makes a small file.
 fn file(forked_from: u64, chunks: &[(ChunkKind, u64, Vec<u64>)]) -> Vec<u8> {
-    let mut words = vec![0_u64; HEADER_BYTES / 8];
-    words[..5].copy_from_slice(&[process::MAGIC, u64::from(CURRENT.pack()) << 32, 1, 1, forked_from % 3]);
-    words[6] = forked_from;
+    let mut bytes = Vec::new();
+    let put = |bytes: &mut Vec<u8>, words: &[u64]| words.iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+    let version = u64::from(CURRENT.pack()) << 32;
+    put(&mut bytes, &[process::MAGIC, version, 1, 1, forked_from % 3, 0, forked_from]);
+    bytes.resize(HEADER_BYTES, 0);
     for (i, (kind, head, payload)) in chunks.iter().enumerate() {
-        let start = words.len();
-        words.extend([chunk::MAGIC, u64::from(kind.0) | (chunk::CHUNK_ALIGN as u64) << 32, 1, *head, 1, 1, 0, 0]);
-        words.extend(payload);
+        let start = bytes.len();
+        let kind = u64::from(kind.0) | (chunk::CHUNK_ALIGN as u64) << 32;
+        put(&mut bytes, &[chunk::MAGIC, kind, 1, *head, 1, 1, 0, 0]);
+        put(&mut bytes, payload);
         if i + 1 < chunks.len() {
-            words.resize(start + chunk::CHUNK_ALIGN / 8, 0);
+            bytes.resize(start + chunk::CHUNK_ALIGN, 0);
         }
     }
-    words.into_iter().flat_map(u64::to_le_bytes).collect()
+    bytes
 }
 
 fn arbitrary_file(seed: u64) -> Vec<u8> {

@@ -133,6 +133,7 @@ impl Header {
 
 /// Makes a chunk: its header, and last its magic.
 pub fn begin<W: Words + ?Sized>(words: &W, kind: ChunkKind, bytes: usize, thread: u64) {
+    // Relaxed: the magic publishes all of them.
     words.store(word::KIND, u64::from(kind.0) | (bytes as u64) << 32, Relaxed);
     words.store(word::STATE, State::WRITING.0, Relaxed);
     words.store(word::HEAD, HEADER_BYTES as u64, Relaxed);

@@ -80,6 +80,7 @@ impl Life {
 #[inline]
 pub fn push<S: Words + ?Sized, H: Words + ?Sized>(slot: &S, holds: &H, at: usize, n: usize, hold: Event) {
     let [first, second] = hold.words();
+    // Relaxed: the count publishes it.
     holds.store(at, first, Relaxed);
     holds.store(at + 1, second, Relaxed);
     // Pairs with the acquire load in `Snapshot::read`: a counted hold is a written one.

@@ -1,6 +1,5 @@
 //! A process file's dictionary, in tables by id.
 
-use crate::model::Module;
 use rustc_hash::FxHashMap;
 use trace_format::{
     ObjectKind,
@@ -28,6 +27,21 @@ pub struct Dictionary {
     pub program: String,
     /// Records of a newer minor version that were skipped.
     pub n_unknown: u64,
+}
+
+/// An executable or shared library of a process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Module {
+    /// What to subtract from an address to get that in the file.
+    pub base: u64,
+    /// First address mapped.
+    pub start: u64,
+    /// First address behind it.
+    pub end: u64,
+    /// GNU build id.
+    pub build_id: Vec<u8>,
+    /// Path of the file.
+    pub path: String,
 }
 
 /// A line of source.

@@ -166,6 +166,7 @@ pub(crate) struct Busy {
 impl Drop for Busy {
     fn drop(&mut self) {
         LOCAL.with(|local| {
+            // Pairs with the fence in `enter`, against a signal handler on this thread: only the compiler may reorder.
             compiler_fence(Ordering::SeqCst);
             local.busy.set(false);
             local.end.set(self.end);
@@ -192,6 +193,7 @@ impl Local {
             }
             local.busy.set(true);
             let end = local.end.replace(0);
+            // Pairs with the fence in `Busy::drop`.
             compiler_fence(Ordering::SeqCst);
             Some(Busy { end })
         })
@@ -273,6 +275,7 @@ impl Local {
     #[inline]
     fn write(&self, f: impl FnOnce(RawWords, usize) -> usize) {
         let at = self.at.replace(APPENDING);
+        // Pairs with the fence below, against a signal handler on this thread that comes in between.
         compiler_fence(Ordering::SeqCst);
         let words = self.words.get();
         let at = f(words, at);

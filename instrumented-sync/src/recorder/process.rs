@@ -66,6 +66,7 @@ fn with<R>(f: impl FnOnce(&mut Process) -> R) -> Option<R> {
     let mut process = mutex.lock().unwrap_or_else(PoisonError::into_inner);
     let Process { file, dictionary, .. } = &mut *process;
     if !file.is_open() {
+        // Relaxed: ids below are this thread's own or were made before the fork; the lock orders the header.
         file.open(NEXT_OBJECT.load(Relaxed))?;
         HEADER.store(file.header().as_ptr().cast_mut(), Relaxed);
         platform::install_hooks();

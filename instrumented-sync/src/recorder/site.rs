@@ -44,6 +44,7 @@ pub(super) fn enter_depth(area: Area, location: Site, stack_pointer: usize) -> u
     if site != 0 {
         let address = std::ptr::from_ref(location).addr();
         let entry = depth_entry(area, address, stack_pointer);
+        // Relaxed: as in `by_depth`.
         entry[0].store(address as u64, Relaxed);
         entry[1].store(stack_pointer as u64, Relaxed);
         entry[2].store(u64::from(site), Relaxed);
@@ -74,6 +75,7 @@ const SITE_BITS: u64 = 0xff_ffff << 16;
 #[inline]
 pub(super) fn by_pair(area: Area, key: u64) -> Option<u32> {
     let entry = pair_entry(area, key);
+    // Relaxed: as in `by_depth`.
     (entry[0].load(Relaxed) == key).then(|| entry[1].load(Relaxed) as u32)
 }
 
@@ -83,6 +85,7 @@ pub(super) fn enter_pair(area: Area, key: u64, location: Site) -> u32 {
     area.count_pair_capture();
     let site = process::intern_site(location, Stack::capture().addresses());
     let entry = pair_entry(area, key);
+    // Relaxed: as in `by_depth`.
     entry[0].store(key, Relaxed);
     entry[1].store(u64::from(site), Relaxed);
     site

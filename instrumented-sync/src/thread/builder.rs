@@ -6,7 +6,7 @@ use super::{
     start,
 };
 use crate::native;
-use std::{io, panic::Location};
+use std::{fmt, io, panic::Location};
 
 /// Drop-in for [`std::thread::Builder`].
 ///
@@ -19,7 +19,6 @@ use std::{io, panic::Location};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[must_use = "must eventually spawn the thread"]
-#[derive(Debug)]
 pub struct Builder {
     native: native::thread::Builder,
 }
@@ -96,5 +95,11 @@ impl Builder {
         });
         let native = spawned.inspect_err(|_| announced.failed())?;
         Ok(ScopedJoinHandle::new(native, thread))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.native.fmt(f)
     }
 }

@@ -13,11 +13,11 @@ use std::{
 
 /// Asserts that two values print the same, in one line and in many.
 macro_rules! assert_same {
-    ($ours:expr, $theirs:expr) => {
+    ($ours:expr, $theirs:expr) => {{
         let (ours, theirs) = (&$ours, &$theirs);
         assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
         assert_eq!(format!("{ours:#?}"), format!("{theirs:#?}"));
-    };
+    }};
 }
 
 #[test]

@@ -78,6 +78,7 @@ impl Local {
     fn inherited_holds(&self, area: Area) -> [Event; HOLDS_INLINE] {
         let saved = area.words(FORK_AT, SLOT_WORDS);
         let mut holds = [Event::default(); HOLDS_INLINE];
+        // Relaxed: private memory.
         for (n, hold) in holds.iter_mut().enumerate().take(self.n_holds.get()) {
             let at = FIRST_HOLD + n * Event::WORDS;
             let saved = Event::from_words([at, at + 1].map(|word| saved[word].load(Ordering::Relaxed)));
@@ -98,6 +99,7 @@ impl Local {
         }
         if let Some(slot) = self.real_slot.take() {
             let life = if self.n_holds.get() == 0 { Life::FREE } else { Life::ENDED };
+            // Release: a reader that sees the end sees what is still held.
             self.slot.get().store(slot::word::STATE, life.0, Ordering::Release);
             if life == Life::FREE {
                 self.overflow.borrow_mut().give_back();
@@ -144,6 +146,7 @@ pub(in crate::recorder) fn before_fork() {
         let Some(area) = local.area.get() else { return };
         let slot = local.slot.get();
         for (word, saved) in area.words(FORK_AT, SLOT_WORDS).iter().enumerate() {
+            // Relaxed: this thread wrote the one and will read the other.
             saved.store(slot.load(word, Ordering::Relaxed), Ordering::Relaxed);
         }
     });

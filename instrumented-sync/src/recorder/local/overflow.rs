@@ -35,6 +35,7 @@ impl Overflow {
             return;
         }
         let Some(taken) = process::take_slot() else { return };
+        // Relaxed: the link below publishes it.
         taken.words.iter().for_each(|word| word.store(0, Ordering::Relaxed));
         let last = (self.records.len() / 2).checked_sub(1).and_then(|last| self.record(last));
         if self.records.push(taken.words.as_ptr().expose_provenance() as u64) && self.records.push(taken.offset) {
@@ -52,6 +53,7 @@ impl Overflow {
             let words = std::ptr::with_exposed_provenance::<AtomicU64>(record as usize);
             // SAFETY: as in `record`; all slots have this length.
             let words = unsafe { std::slice::from_raw_parts(words, slot::SLOT_WORDS) };
+            // Relaxed: readers tell a free slot by this word, whenever they see it.
             words[0].store(0, Ordering::Relaxed);
             process::return_slot(Slot { words, offset });
         }

@@ -30,6 +30,7 @@ impl Local {
         };
         // What `enter` saved is out of date: this is the new end.
         std::mem::forget(busy);
+        // Pairs with the fence in `enter`, as that of `Busy::drop` would.
         compiler_fence(Ordering::SeqCst);
         self.busy.set(false);
         self.end.set(end);

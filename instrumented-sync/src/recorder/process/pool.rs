@@ -63,6 +63,7 @@ impl Pools {
     }
 
     pub(super) fn return_segment(&mut self, words: &'static [AtomicU64], full: bool) {
+        // Relaxed: the thread that wrote it is this one.
         let head = words[chunk::word::HEAD].load(Relaxed) as usize / 8;
         if !full && head + IDLE_WORDS_MIN < words.len() {
             chunk::finish(words, State::IDLE);
