@@ -75,6 +75,7 @@ impl<T: ?Sized> Mutex<T> {
     #[inline]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         self.acquire(Location::caller()).blocking(
+            Flags::NONE,
             || self.native.try_lock(),
             || self.native.lock(),
             |guard| self.locked(guard),
@@ -114,12 +115,7 @@ impl<T: ?Sized> Mutex<T> {
     /// Takes the mutex again after a condition variable's wait.
     pub(crate) fn relock(&self, site: probe::Site) -> LockResult<MutexGuard<'_, T>> {
         let acquire = self.acquire(site);
-        acquire.blocking_recorded(
-            Flags::REACQUIRE,
-            || self.native.try_lock(),
-            || self.native.lock(),
-            |guard| self.locked(guard),
-        )
+        acquire.blocking(Flags::REACQUIRE, || self.native.try_lock(), || self.native.lock(), |guard| self.locked(guard))
     }
 
     /// Takes a guard of `Locked` apart: std's guard, and the mutex.

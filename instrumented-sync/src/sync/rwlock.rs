@@ -13,7 +13,7 @@ use std::{
     panic::Location,
     sync::{LockResult, TryLockResult},
 };
-use trace_format::{Mode, ObjectKind};
+use trace_format::{Flags, Mode, ObjectKind};
 
 /// Drop-in for [`std::sync::RwLock`].
 ///
@@ -69,7 +69,7 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
         let acquire = self.acquire(Mode::Shared, Location::caller());
-        acquire.blocking(|| self.native.try_read(), || self.native.read(), unchanged)
+        acquire.blocking(Flags::NONE, || self.native.try_read(), || self.native.read(), unchanged)
     }
 
     /// As [`std::sync::RwLock::try_read`].
@@ -96,7 +96,7 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
         let acquire = self.acquire(Mode::Exclusive, Location::caller());
-        acquire.blocking(|| self.native.try_write(), || self.native.write(), unchanged)
+        acquire.blocking(Flags::NONE, || self.native.try_write(), || self.native.write(), unchanged)
     }
 
     /// As [`std::sync::RwLock::try_write`].

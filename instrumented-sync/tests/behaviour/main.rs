@@ -1,5 +1,12 @@
 //! Whatever std's primitives do, these do: every case runs with std's, with ours, and with ours recorded.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests fail like tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::exit,
+    clippy::print_stdout,
+    reason = "the helpers of tests fail like tests"
+)]
 #![allow(clippy::duplicate_mod, reason = "one text of each case serves both roots")]
 
 mod instrumented;

@@ -90,7 +90,7 @@ fn gaps(numbers: &[u64]) -> Vec<(u64, u64)> {
 
 /// Every object is created once, before anybody destroys it, and destroyed once at most.
 fn check_created(trace: &Trace) {
-    let of = |kind| trace.events().filter(move |event| event.kind() == kind).map(|event| event.object());
+    let of = |kind| trace.events().filter(move |event| event.kind() == kind).map(Event::object);
     let created: BTreeSet<_> = of(Kind::CREATE).collect();
     assert_eq!(created.len(), trace.count(Kind::CREATE), "an object was created twice");
     let destroyed: BTreeSet<_> = of(Kind::DESTROY).collect();
