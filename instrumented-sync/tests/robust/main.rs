@@ -1,0 +1,54 @@
+//! Programs in trouble: killed, forked, unwound, interrupted, full up. Each is this test binary, run again with a
+//! part to play; what it recorded is read by [`support`].
+#![cfg(all(feature = "record", target_os = "linux"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::exit,
+    clippy::print_stdout,
+    reason = "programs made for tests fail like tests"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod directory;
+mod drain;
+mod ends;
+mod fork;
+mod holds;
+mod kill;
+mod limit;
+mod secure;
+mod signal;
+mod threads;
+
+/// The parts that [`child`] can play.
+const ROLES: &[(&str, fn())] = &[
+    ("directory::goes_on", directory::goes_on),
+    ("directory::is_refused", directory::is_refused),
+    ("directory::locks_once", directory::locks_once),
+    ("directory::without_privileges", directory::without_privileges),
+    ("drain::drains_itself", drain::drains_itself),
+    ("ends::detached", ends::detached),
+    ("ends::in_destructors", ends::in_destructors),
+    ("ends::in_foreign_destructors", ends::in_foreign_destructors),
+    ("ends::unwinds", ends::unwinds),
+    ("fork::child_goes_on", fork::child_goes_on),
+    ("fork::grandchild_goes_on", fork::grandchild_goes_on),
+    ("fork::under_fire", fork::under_fire),
+    ("holds::many", holds::many),
+    ("kill::numbered", kill::numbered),
+    ("limit::works", limit::works),
+    ("secure::locks", secure::locks),
+    ("signal::interrupted", signal::interrupted),
+    ("threads::at_once", threads::at_once),
+    ("threads::one_after_another", threads::one_after_another),
+];
+
+/// Plays a part if the environment names one, and is nothing otherwise.
+#[test]
+fn child() {
+    support::program::play(ROLES);
+}
