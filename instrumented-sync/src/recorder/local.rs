@@ -168,8 +168,11 @@ impl Drop for Busy {
         LOCAL.with(|local| {
             // Pairs with the fence in `enter`, against a signal handler on this thread: only the compiler may reorder.
             compiler_fence(Ordering::SeqCst);
-            local.busy.set(false);
+            // In this order: a handler that found the thread free, but no room, would go on in another segment, of
+            // which this end is not the end.
             local.end.set(self.end);
+            compiler_fence(Ordering::SeqCst);
+            local.busy.set(false);
         });
     }
 }
@@ -274,10 +277,13 @@ impl Local {
 
     #[inline]
     fn write(&self, f: impl FnOnce(RawWords, usize) -> usize) {
-        let at = self.at.replace(APPENDING);
+        self.at.set(APPENDING);
         // Pairs with the fence below, against a signal handler on this thread that comes in between.
         compiler_fence(Ordering::SeqCst);
         let words = self.words.get();
+        // From `head`, not from `at`: a handler that came between a load of `at` and the store above would have its
+        // events overwritten. Relaxed: this thread wrote it.
+        let at = words.load(chunk::word::HEAD, Ordering::Relaxed) as usize / 8;
         let at = f(words, at);
         chunk::publish(&words, at);
         compiler_fence(Ordering::SeqCst);
@@ -343,11 +349,6 @@ impl Local {
         if let Some(_busy) = Self::enter() {
             process::write_record(&Record::Label { object: ObjectId(object), text: text.as_bytes() });
         }
-    }
-
-    /// Says under which object id this thread was announced by a FORK; before its first operation.
-    pub(crate) fn announce(&self, object: u64) {
-        self.announced.set(object);
     }
 
     /// Object id of this thread; 0 before its first operation.

@@ -38,6 +38,9 @@ static HEADER: AtomicPtr<AtomicU64> = AtomicPtr::new(std::ptr::null_mut());
 /// stay distinct from those made after it.
 static NEXT_OBJECT: AtomicU64 = AtomicU64::new(1);
 
+/// What [`NEXT_OBJECT`] was at the latest fork that this process came from.
+static FORKED_NEXT_OBJECT: AtomicU64 = AtomicU64::new(0);
+
 struct Global(UnsafeCell<Mutex<Process>>);
 
 // SAFETY: the mutex is shared as any mutex is; `after_fork_in_child` alone writes the cell, and at that moment
@@ -66,8 +69,8 @@ fn with<R>(f: impl FnOnce(&mut Process) -> R) -> Option<R> {
     let mut process = mutex.lock().unwrap_or_else(PoisonError::into_inner);
     let Process { file, dictionary, .. } = &mut *process;
     if !file.is_open() {
-        // Relaxed: ids below are this thread's own or were made before the fork; the lock orders the header.
-        file.open(NEXT_OBJECT.load(Relaxed))?;
+        // Relaxed: stored before this process had a second thread.
+        file.open(FORKED_NEXT_OBJECT.load(Relaxed))?;
         HEADER.store(file.header().as_ptr().cast_mut(), Relaxed);
         platform::install_hooks();
         dictionary.describe_program(file);
@@ -168,6 +171,8 @@ pub(super) fn at_exit() {
 /// replaced, not taken; what it guarded is forgotten with it (the memory stays, copy-on-write).
 pub(super) fn after_fork_in_child() {
     HEADER.store(std::ptr::null_mut(), Relaxed);
+    // Relaxed: as in `with`.
+    FORKED_NEXT_OBJECT.store(NEXT_OBJECT.load(Relaxed), Relaxed);
     // SAFETY: the child has one thread, and it is here, not inside `with`: a fork from a signal handler that
     // interrupted `with` leaves that frame's guard pointing at the new mutex, which it then unlocks; an unlocked
     // mutex stays unlocked by that.

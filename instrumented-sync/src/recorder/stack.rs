@@ -18,9 +18,13 @@ impl Stack {
     pub(super) fn capture() -> Self {
         let mut stack = Self { addresses: [0; STACK_FRAMES_MAX], n: 0 };
         let mut push = |frame: &backtrace::Frame| {
-            stack.addresses[stack.n] = frame.ip().addr() as u64;
-            stack.n += 1;
-            stack.n < STACK_FRAMES_MAX
+            let address = frame.ip().addr() as u64;
+            // A thread's outermost frame returns to nowhere, which no module contains.
+            if address != 0 {
+                stack.addresses[stack.n] = address;
+                stack.n += 1;
+            }
+            address != 0 && stack.n < STACK_FRAMES_MAX
         };
         // SAFETY: unsynchronised means that two threads may do this at once, which matters to platforms whose
         // unwinder is not thread-safe; that of Linux is.

@@ -58,7 +58,9 @@ pub(crate) fn many() {
 /// Object ids of the locks: they are taken in order, so two tell all.
 fn objects_of(locks: &[Mutex<usize>], object: impl Fn(&Mutex<usize>) -> u64) -> Vec<u64> {
     let first = object(&locks[0]);
-    locks.iter().for_each(|lock| drop(lock.lock().unwrap()));
+    for lock in locks {
+        drop(lock.lock().unwrap());
+    }
     let created = Trace::only(&own_trace());
     let creates = created.events().filter(|event| event.kind() == trace_format::Kind::CREATE);
     let objects: Vec<_> = creates.map(|event| event.object().0).skip_while(|created| *created != first).collect();

@@ -32,7 +32,9 @@ pub(crate) fn at_once() {
         handle.unwrap()
     };
     let handles: Vec<_> = (0..N_AT_ONCE).map(start).collect();
-    handles.into_iter().for_each(|handle| handle.join().unwrap());
+    for handle in handles {
+        handle.join().unwrap();
+    }
     assert_eq!(*SHARED.lock().unwrap(), N_AT_ONCE * N_ROUNDS);
 }
 

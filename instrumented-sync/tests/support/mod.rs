@@ -11,7 +11,7 @@ use std::{
 };
 use trace_format::{
     Event, Kind, ObjectId, PROCESS_FILE_SUFFIX,
-    chunk::{self, CHUNK_ALIGN, ChunkKind},
+    chunk::{self, CHUNK_ALIGN, ChunkKind, State},
     dictionary::{Record, records},
     process,
     slot::{FIRST_OVERFLOW_HOLD, HOLDS_INLINE, HOLDS_OVERFLOW, Life, SLOT_BYTES, Snapshot},
@@ -30,12 +30,19 @@ pub(crate) struct Trace {
     pub(crate) labels: BTreeMap<u64, String>,
     /// Thread records: object, os thread id, name.
     pub(crate) names: Vec<(u64, u32, String)>,
+    /// Start and end of each module, and the path of the program.
+    pub(crate) modules: Vec<(u64, u64)>,
+    pub(crate) program: Option<String>,
+    /// Return addresses of all stacks.
+    pub(crate) addresses: Vec<u64>,
 }
 
 /// What one thread did, in its order. OWNER events are left out, all others are not.
 pub(crate) struct Thread {
     pub(crate) object: u64,
     pub(crate) events: Vec<Event>,
+    /// What its OWNER events say: how many segments it had before each.
+    pub(crate) segments: Vec<u64>,
 }
 
 impl Thread {
@@ -71,6 +78,15 @@ impl Trace {
         Self::read(&paths[0]).expect("the process file has a header")
     }
 
+    /// Reads the only file of process `pid` in a trace directory.
+    pub(crate) fn of_process(dir: &Path, pid: u32) -> Self {
+        let mut paths = process_files(dir);
+        let prefix = format!("{pid}-");
+        paths.retain(|path| path.file_name().unwrap().to_string_lossy().starts_with(&prefix));
+        assert_eq!(paths.len(), 1, "files of process {pid} in {}: {paths:?}", dir.display());
+        Self::read(&paths[0]).expect("the process file has a header")
+    }
+
     /// Reads the file of a process; `None` if that process was killed before it had made its header.
     pub(crate) fn read(path: &Path) -> Option<Self> {
         let bytes = fs::read(path).unwrap();
@@ -83,6 +99,9 @@ impl Trace {
             threads: Vec::new(),
             labels: BTreeMap::new(),
             names: Vec::new(),
+            modules: Vec::new(),
+            program: None,
+            addresses: Vec::new(),
         };
         trace.read_chunks();
         trace.read_dictionary();
@@ -117,6 +136,9 @@ impl Trace {
                         self.labels.insert(object.0, text(label));
                     }
                     Record::Thread { object, tid, name, .. } => self.names.push((object.0, tid, text(name))),
+                    Record::Module { start, end, .. } => self.modules.push((start, end)),
+                    Record::Program { path } => self.program = Some(text(path)),
+                    Record::Stack { addresses, .. } => self.addresses.extend(addresses.iter()),
                     _ => {}
                 }
             }
@@ -129,8 +151,7 @@ impl Trace {
         for (at, header) in self.segments() {
             assert_eq!(header.head % 16, 0, "head of the segment at {at}");
             let mut owner = None;
-            for event in self.bytes[at + chunk::HEADER_BYTES..at + header.head].chunks_exact(16) {
-                let event = Event::from_words([word_at(event, 0), word_at(event, 1)]);
+            for event in self.events_in(at, header) {
                 if event.kind() == Kind::OWNER {
                     owner = Some((event.object().0, event.seq()));
                     assert!(runs.insert((event.object().0, event.seq()), Vec::new()).is_none(), "{event:?} twice");
@@ -140,12 +161,26 @@ impl Trace {
                 }
             }
         }
-        for ((object, _), events) in runs {
+        for ((object, n), events) in runs {
             match self.threads.last_mut() {
-                Some(thread) if thread.object == object => thread.events.extend(events),
-                _ => self.threads.push(Thread { object, events }),
+                Some(thread) if thread.object == object => {
+                    thread.events.extend(events);
+                    thread.segments.push(n);
+                }
+                _ => self.threads.push(Thread { object, events, segments: vec![n] }),
             }
         }
+    }
+
+    /// Events of segments that are not drained, in no order.
+    pub(crate) fn undrained_events(&self) -> Vec<Event> {
+        let left = self.segments().filter(|(_, header)| header.state != State::DRAINED);
+        left.flat_map(|(at, header)| self.events_in(at, header)).collect()
+    }
+
+    fn events_in(&self, at: usize, header: chunk::Header) -> impl Iterator<Item = Event> + '_ {
+        let events = self.bytes[at + chunk::HEADER_BYTES..at + header.head].chunks_exact(16);
+        events.map(|event| Event::from_words([word_at(event, 0), word_at(event, 1)]))
     }
 
     pub(crate) fn thread(&self, object: u64) -> &Thread {

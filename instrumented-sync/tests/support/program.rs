@@ -14,7 +14,7 @@ use trace_format::TRACE_VARIABLE;
 const ROLE: &str = "INSTRUMENTED_SYNC_TEST_ROLE";
 
 /// After this long a program hangs. Nothing here takes a tenth of it.
-pub(crate) const LIMIT: Duration = Duration::from_secs(240);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Plays the part that the environment names, if it does, and ends the process.
 pub(crate) fn play(roles: &[(&str, fn())]) {

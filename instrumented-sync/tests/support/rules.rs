@@ -22,12 +22,23 @@ pub(crate) fn check(trace: &Trace, ending: Ending) {
     check_created(trace);
     check_messages(trace);
     check_wakes(trace);
+    check_dictionary(trace);
+}
+
+/// The program is named, no module is there twice, and every return address lies in a module.
+pub(crate) fn check_dictionary(trace: &Trace) {
+    assert!(trace.program.is_some());
+    let modules: BTreeSet<_> = trace.modules.iter().collect();
+    assert!(!modules.is_empty() && modules.len() == trace.modules.len(), "a module was described twice");
+    let unknown = |address: &&u64| !modules.iter().any(|(start, end)| (start..end).contains(address));
+    assert_eq!(trace.addresses.iter().find(unknown), None, "an address of no module");
 }
 
 /// BEGIN comes first, END last, and every RELEASE gives back what this thread acquired or was sent.
 fn check_thread(thread: &Thread) {
     let kinds: Vec<_> = thread.events.iter().map(|event| event.kind()).filter(|kind| *kind != Kind::TIME).collect();
     assert!(kinds.first().is_none_or(|kind| *kind == Kind::BEGIN), "thread {}: {:?}", thread.object, kinds.first());
+    assert!(thread.segments.iter().copied().eq(0..thread.segments.len() as u64), "{:?}", thread.segments);
     assert!(thread.count(Kind::BEGIN) <= 1 && thread.count(Kind::END) <= 1);
     if let Some(end) = thread.position(Kind::END) {
         assert!(thread.events[end + 1..].iter().all(|event| event.kind() == Kind::TIME), "events behind END");

@@ -4,7 +4,10 @@ use super::{
     super::{platform, process},
     AREA_WORDS, Area, FORK_AT, LOCAL, Local, NONE, NOWHERE, SEGMENT_BYTES_FIRST, Target,
 };
-use std::sync::atomic::Ordering;
+use std::{
+    hint::black_box,
+    sync::atomic::{AtomicU8, Ordering},
+};
 use trace_format::{
     Event, Flags, Kind, ObjectId,
     dictionary::Record,
@@ -13,12 +16,30 @@ use trace_format::{
     words::{ReadWords, Words},
 };
 
+/// Whether the program's allocator uses locks of ours: one of the constants below.
+static ALLOCATOR: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+const UNKNOWN: u8 = 0;
+/// Somebody allocates to find out.
+const PROBING: u8 = 1;
+const KEEPS_AWAY: u8 = 2;
+const COMES_BACK: u8 = 3;
+
 impl Local {
+    /// Says under which object id this thread was announced by a FORK; before the program's code runs on it.
+    pub(crate) fn announce(&self, object: u64) {
+        // An allocator that uses our locks was called by std before that: those were the operations of a thread
+        // that nobody announced.
+        thread_ends();
+        self.announced.set(object);
+    }
+
     /// Gives the thread its memory, slot, segment and identity. Called while busy.
     ///
     /// Before this operation takes its own lock, so what is allocated here (a foreign thread's name may be) meets
     /// an allocator that this operation has not locked.
     pub(super) fn begin(&self) {
+        let ended_before = self.thread.get() != 0 && self.area.get().is_none();
         if self.area.get().is_none() {
             let area = process::take_area(AREA_WORDS * 8);
             // The mapping is rounded up to pages, or is what another thread gave back.
@@ -32,8 +53,13 @@ impl Local {
         area.clear();
         let forked = self.announced.replace(0);
         self.thread.set(if forked == 0 { self.next_object() } else { forked });
+        self.n_segments.set(0);
+        self.segment_bytes.set(SEGMENT_BYTES_FIRST);
+        self.n_lost.set(0);
         self.take_slot(&inherited);
-        self.describe();
+        // std's handle, which knows the name, is gone at a thread's end, and must not be asked for while std makes
+        // it, which allocates. A thread that was announced has one.
+        self.describe(forked != 0 || !(ended_before || allocator_comes_back()));
         self.next_segment();
         let flags = if forked == 0 { Flags::NONE } else { Flags::FORKED };
         self.put(Event::new(Kind::BEGIN, flags, 0, ObjectId(self.thread.get()), 0));
@@ -67,9 +93,9 @@ impl Local {
         words.store(slot::word::STATE, Life::LIVE.0, Ordering::Release);
     }
 
-    fn describe(&self) {
-        let thread = std::thread::current();
-        let name = thread.name().unwrap_or("").as_bytes();
+    fn describe(&self, has_handle: bool) {
+        let thread = has_handle.then(std::thread::current);
+        let name = thread.as_ref().and_then(std::thread::Thread::name).unwrap_or("").as_bytes();
         let object = ObjectId(self.thread.get());
         process::write_record(&Record::Thread { object, tid: platform::tid(), start: platform::thread_start(), name });
     }
@@ -110,7 +136,7 @@ impl Local {
             process::return_area(area.0);
         }
         self.detach();
-        // A later destructor that locks begins anew, under the same id.
+        // A later destructor that locks begins anew, as another thread.
         self.announced.set(0);
         self.n_holds.set(0);
         std::mem::forget(busy);
@@ -130,6 +156,23 @@ impl Local {
     }
 }
 
+/// Whether the program's allocator uses locks of ours; found out once, by allocating while this thread is busy.
+fn allocator_comes_back() -> bool {
+    // Relaxed throughout: what matters happens on this thread.
+    if ALLOCATOR.load(Ordering::Relaxed) <= PROBING {
+        let _known_meanwhile = ALLOCATOR.compare_exchange(UNKNOWN, PROBING, Ordering::Relaxed, Ordering::Relaxed);
+        drop(black_box(Box::new(0_u8)));
+        let _came_back = ALLOCATOR.compare_exchange(PROBING, KEEPS_AWAY, Ordering::Relaxed, Ordering::Relaxed);
+    }
+    ALLOCATOR.load(Ordering::Relaxed) == COMES_BACK
+}
+
+/// An operation came while its thread was busy.
+pub(super) fn came_back() {
+    // Relaxed: as in `allocator_comes_back`. At another time it may be that of a signal handler.
+    let _known_before = ALLOCATOR.compare_exchange(PROBING, COMES_BACK, Ordering::Relaxed, Ordering::Relaxed);
+}
+
 /// This thread ends; all its other destructors have run.
 pub(in crate::recorder) fn thread_ends() {
     LOCAL.with(|local| {
@@ -144,6 +187,10 @@ pub(in crate::recorder) fn thread_ends() {
 pub(in crate::recorder) fn before_fork() {
     LOCAL.with(|local| {
         let Some(area) = local.area.get() else { return };
+        // Forked itself and nothing recorded since: what its own parent saved is what it holds.
+        if local.target.get() == Target::Nothing {
+            return;
+        }
         let slot = local.slot.get();
         for (word, saved) in area.words(FORK_AT, SLOT_WORDS).iter().enumerate() {
             // Relaxed: this thread wrote the one and will read the other.
@@ -161,9 +208,6 @@ pub(in crate::recorder) fn after_fork_in_child() {
             local.next_object.set(0);
             local.objects_end.set(0);
             local.announced.set(0);
-            local.n_segments.set(0);
-            local.segment_bytes.set(SEGMENT_BYTES_FIRST);
-            local.n_lost.set(0);
         }
     });
 }

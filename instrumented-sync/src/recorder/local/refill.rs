@@ -2,6 +2,7 @@
 
 use super::{
     super::process, Local, PAGE_WORDS, ROOM_WORDS, SCRATCH_AT, SCRATCH_WORDS, SEGMENT_BYTES_LAST, SLACK_WORDS, Target,
+    life,
 };
 use std::sync::atomic::{AtomicU64, Ordering, compiler_fence};
 use trace_format::{
@@ -19,7 +20,10 @@ impl Local {
     /// Makes room for an operation. False if it cannot be recorded: the thread is busy, or was refused.
     #[cold]
     pub(super) fn refill(&self) -> bool {
-        let Some(busy) = Self::enter() else { return false };
+        let Some(busy) = Self::enter() else {
+            life::came_back();
+            return false;
+        };
         if self.target.get() == Target::Nothing {
             self.begin();
         }
@@ -32,8 +36,10 @@ impl Local {
         std::mem::forget(busy);
         // Pairs with the fence in `enter`, as that of `Busy::drop` would.
         compiler_fence(Ordering::SeqCst);
-        self.busy.set(false);
+        // In this order, as in `Busy::drop`.
         self.end.set(end);
+        compiler_fence(Ordering::SeqCst);
+        self.busy.set(false);
         true
     }
 
@@ -100,13 +106,13 @@ impl Local {
         let scratch = area.words(SCRATCH_AT, SCRATCH_WORDS);
         // SAFETY: private memory is never unmapped, and `end` keeps appends inside the scratch words.
         self.words.set(unsafe { RawWords::new(scratch.as_ptr()) });
-        self.at.set(HEADER_WORDS);
+        self.empty_scratch();
         HEADER_WORDS
     }
 
     fn refill_scratch(&self) -> usize {
         let n = (self.at.get() - HEADER_WORDS) as u64 / Event::WORDS as u64;
-        self.at.set(HEADER_WORDS);
+        self.empty_scratch();
         self.count_lost(n);
         if self.n_lost.get() % LOST_BEFORE_RETRY < n {
             if let Some((words, at)) = process::take_segment(self.thread.get(), self.segment_bytes.get()) {
@@ -123,8 +129,13 @@ impl Local {
     pub(super) fn count_scratch(&self) {
         if self.target.get() == Target::Scratch {
             self.count_lost((self.at.get() - HEADER_WORDS) as u64 / Event::WORDS as u64);
-            self.at.set(HEADER_WORDS);
+            self.empty_scratch();
         }
+    }
+
+    fn empty_scratch(&self) {
+        self.at.set(HEADER_WORDS);
+        chunk::publish(&self.words.get(), HEADER_WORDS);
     }
 
     fn count_lost(&self, n: u64) {

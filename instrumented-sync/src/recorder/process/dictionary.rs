@@ -9,7 +9,7 @@ use super::{
 };
 use std::{
     panic::Location,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 use trace_format::{
     ClassId, LocationId, ObjectKind, SiteId, StackId,
@@ -17,8 +17,17 @@ use trace_format::{
     dictionary::{Addresses, Record},
 };
 
+/// The first records of this process, for a forked child: which words, and one past the last that counts. The
+/// child has the same modules, and cannot ask for them, since the loader's lock may have been held at the fork.
+static DESCRIPTION: AtomicPtr<AtomicU64> = AtomicPtr::new(std::ptr::null_mut());
+static DESCRIPTION_END: AtomicUsize = AtomicUsize::new(0);
+
+/// Tag of a module's record.
+const MODULE_TAG: u64 = 4;
+
 pub(super) struct Dictionary {
     chunk: Option<&'static [AtomicU64]>,
+    n_chunks: u32,
     at: usize,
     locations: Table,
     stacks: Table,
@@ -36,6 +45,7 @@ impl Dictionary {
     pub(super) const fn new() -> Self {
         Self {
             chunk: None,
+            n_chunks: 0,
             at: 0,
             locations: Table::new(),
             stacks: Table::new(),
@@ -56,6 +66,7 @@ impl Dictionary {
         if n_words > room {
             let Some((chunk, _)) = file.append(ChunkKind::DICTIONARY, CHUNK_ALIGN, 0) else { return false };
             self.chunk = Some(chunk);
+            self.n_chunks += 1;
             self.at = HEADER_WORDS;
         }
         let Some(chunk) = self.chunk else { return false };
@@ -147,11 +158,51 @@ impl Dictionary {
 
     /// The first records: the executable and the modules loaded so far.
     pub(super) fn describe_program(&mut self, file: &mut ProcessFile) {
-        let mut buffer = [0; 4096];
-        if let Some(path) = executable(&mut buffer) {
-            self.write(file, &Record::Program { path });
+        // Relaxed, here and below: stored and loaded under the recorder's lock, or before a fork.
+        let (inherited, end) = (DESCRIPTION.load(Relaxed), DESCRIPTION_END.load(Relaxed));
+        if inherited.is_null() {
+            let mut buffer = [0; 4096];
+            if let Some(path) = executable(&mut buffer) {
+                self.write(file, &Record::Program { path });
+            }
+            self.describe_modules(file);
+        } else {
+            // SAFETY: the words are those of a dictionary chunk, which is never unmapped, and of which `end` words
+            // were written before the fork and do not change.
+            self.inherit(file, unsafe { std::slice::from_raw_parts(inherited, end) });
         }
-        self.describe_modules(file);
+        // A description of hundreds of modules that needed a second chunk is not remembered.
+        if let Some(chunk) = self.chunk.filter(|_| self.n_chunks == 1) {
+            // Relaxed: as above.
+            DESCRIPTION.store(chunk.as_ptr().cast_mut(), Relaxed);
+            DESCRIPTION_END.store(self.at, Relaxed);
+        }
+    }
+
+    /// Copies the first records of the process that this one was forked from.
+    fn inherit(&mut self, file: &mut ProcessFile, words: &[AtomicU64]) {
+        let Some((chunk, _)) = file.append(ChunkKind::DICTIONARY, CHUNK_ALIGN, 0) else { return };
+        // Relaxed: written before the fork.
+        let word = |at: usize| words.get(at).map_or(0, |word| word.load(Relaxed));
+        let mut at = HEADER_WORDS;
+        while at < words.len() {
+            let (n_words, tag) = (word(at) as u32 as usize / 8, word(at) >> 32);
+            // The words are shared with a process that may be anything by now: what cannot be is not copied.
+            if n_words == 0 || at + n_words > words.len().min(chunk.len()) {
+                break;
+            }
+            if tag == MODULE_TAG {
+                self.modules.push(word(at + 2));
+                self.modules.push(word(at + 3));
+            }
+            // Relaxed: published by `head` below.
+            (at..at + n_words).for_each(|at| chunk[at].store(word(at), Relaxed));
+            at += n_words;
+        }
+        self.chunk = Some(chunk);
+        self.n_chunks = 1;
+        self.at = at;
+        chunk::publish(chunk, at);
     }
 
     /// Writes the modules that are not written yet.

@@ -3,9 +3,12 @@
 use crate::trace::StartError;
 use std::{
     fmt::Write as _,
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io,
-    os::unix::{ffi::OsStrExt, fs::DirBuilderExt, fs::OpenOptionsExt},
+    os::{
+        fd::FromRawFd,
+        unix::{ffi::OsStrExt, fs::DirBuilderExt, fs::OpenOptionsExt},
+    },
     path::Path,
     sync::OnceLock,
 };
@@ -82,8 +85,25 @@ impl PathBuffer {
         Self { bytes: [0; DIRECTORY_BYTES_MAX + 64], len: 0 }
     }
 
-    pub(super) fn as_path(&self) -> &Path {
-        Path::new(std::ffi::OsStr::from_bytes(&self.bytes[..self.len]))
+    /// Opens the file for reading and writing, with further `flags`.
+    ///
+    /// std would copy a long path to the heap, but this may be called by a thread that holds the lock of the
+    /// program's allocator.
+    pub(super) fn open(&self, flags: libc::c_int) -> io::Result<File> {
+        let flags = flags | libc::O_RDWR | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+        let mode: libc::mode_t = 0o600;
+        loop {
+            // SAFETY: the path is terminated, since no path fills its buffer, whose rest is zeros.
+            let fd = unsafe { libc::open(self.bytes.as_ptr().cast(), flags, mode) };
+            if fd >= 0 {
+                // SAFETY: the descriptor was opened above, and nobody else knows it.
+                return Ok(unsafe { File::from_raw_fd(fd) });
+            }
+            let error = io::Error::last_os_error();
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
     }
 
     fn push(&mut self, text: &[u8]) {

@@ -2,9 +2,9 @@
 
 use super::{super::platform, directory};
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io,
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::MetadataExt,
     sync::atomic::{
         AtomicU64,
         Ordering::{Relaxed, Release},
@@ -124,9 +124,7 @@ impl ProcessFile {
     fn map(&self, offset: u64, bytes: usize) -> io::Result<Segment> {
         let path = directory::file_path(platform::pid(), self.header()[word::START].load(Relaxed), self.copy)
             .ok_or(io::ErrorKind::NotFound)?;
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
-        let file = options.open(path.as_path())?;
+        let file = path.open(0)?;
         let metadata = file.metadata()?;
         if (metadata.dev(), metadata.ino()) != self.inode {
             return Err(io::ErrorKind::NotFound.into());
@@ -144,10 +142,8 @@ impl ProcessFile {
 }
 
 fn create(pid: u32, start: u64) -> Option<(File, u32)> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
     for copy in 0..COPIES_MAX {
-        match options.open(directory::file_path(pid, start, copy)?.as_path()) {
+        match directory::file_path(pid, start, copy)?.open(libc::O_CREAT | libc::O_EXCL) {
             Ok(file) => return Some((file, copy)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(_) => return None,

@@ -1,0 +1,235 @@
+//! Fork without exec: the child records into a file of its own and leaves the parent's alone.
+
+use crate::support::{
+    Trace,
+    program::{command, own_trace, run},
+    rules::{self, Ending},
+};
+use instrumented_sync::{Mutex, RwLock, label, thread};
+use std::{
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+use trace_format::{Event, Flags, Kind, Mode};
+
+/// A child that takes longer hangs.
+const CHILD_LIMIT: Duration = Duration::from_secs(20);
+
+static HELD: Mutex<u32> = Mutex::new(0);
+static READ: RwLock<u32> = RwLock::new(0);
+
+/// Forks; the child runs `f` and goes through an orderly exit. Returns the child's id.
+fn fork(f: impl FnOnce()) -> libc::pid_t {
+    // SAFETY: the child does what the programs do that these tests are about: it uses memory, locks and threads.
+    // None of it is allowed by POSIX after a fork with several threads; all of it works with glibc's allocator.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0);
+    if pid == 0 {
+        let panicked = catch_unwind(AssertUnwindSafe(f)).is_err();
+        std::process::exit(i32::from(panicked));
+    }
+    pid
+}
+
+/// Waits for a child, but not for ever.
+fn wait_for(pid: libc::pid_t) {
+    let start = Instant::now();
+    let mut status = 0;
+    // SAFETY: `status` is a valid place for the answer.
+    while unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) } == 0 {
+        if start.elapsed() > CHILD_LIMIT {
+            // SAFETY: the child has not been waited for, so the id is its own.
+            unsafe { libc::kill(pid, libc::SIGABRT) };
+            panic!("the forked child {pid} hangs");
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "the child failed: {status:#x}");
+}
+
+/// What a forked child that inherited holds of [`HELD`] and [`READ`] does and finds; it leaves them as they are.
+fn lives_as_a_child(parent: u32, dir: &Path) {
+    let own = Mutex::new(0);
+    *own.lock().unwrap() += 1;
+    label(&own, "own");
+    let trace = Trace::of_process(dir, std::process::id());
+    let from = Trace::of_process(dir, parent);
+    assert_eq!(trace.header.forked_from, Some((parent, from.header.start, from.header.copy)));
+    let (held, read) = (from.labelled("held"), from.labelled("read"));
+    assert!(held < trace.header.forked_next_object && trace.labelled("own") >= trace.header.forked_next_object);
+    let slots = trace.slots();
+    assert_eq!(slots.len(), 1);
+    assert_eq!(trace.held(&slots[0]), [held, read]);
+    let holds = trace.holds(&slots[0]);
+    assert_eq!(holds.iter().map(|hold| hold.flags().mode()).collect::<Vec<_>>(), [Mode::Exclusive, Mode::Shared]);
+    // Locks, threads and holds go on as in any process.
+    let other = thread::spawn(|| *Mutex::new(1).lock().unwrap());
+    assert_eq!(other.join().unwrap(), 1);
+}
+
+/// A parent with holds. `child` gets its id and directory; then the child drops the guards that it inherited.
+fn forks(child: impl FnOnce(u32, &Path)) {
+    label(&HELD, "held");
+    label(&READ, "read");
+    *HELD.lock().unwrap() += 1;
+    let (held, read) = (HELD.lock().unwrap(), READ.read().unwrap());
+    let (dir, id) = (own_trace(), std::process::id());
+    let file = Trace::of_process(&dir, id).path;
+    let before = fs::read(&file).unwrap();
+    let mut guards = Some((held, read));
+    let pid = fork(|| {
+        child(id, &dir);
+        drop(guards.take());
+        *HELD.lock().unwrap() += 1;
+    });
+    // The parent's own sleeps are not recorded, so its file changes only if the child writes it.
+    wait_for(pid);
+    assert!(fs::read(&file).unwrap() == before, "the child wrote into its parent's file");
+    drop(guards.take());
+    *HELD.lock().unwrap() += 1;
+}
+
+pub(crate) fn child_goes_on() {
+    forks(lives_as_a_child);
+}
+
+/// The child forks again before it did anything, as a daemon does.
+pub(crate) fn grandchild_goes_on() {
+    forks(|parent, dir| wait_for(fork(|| lives_as_a_child(parent, dir))));
+}
+
+/// Runs a program that forks; returns the traces of the parent and of its descendants.
+fn parent_and_children(role: &str) -> (Trace, Vec<Trace>) {
+    let dir = tempfile::tempdir().unwrap();
+    run(&mut command(role, dir.path()));
+    let traces = crate::support::process_files(dir.path()).into_iter().map(|path| Trace::read(&path).unwrap());
+    let (mut parents, children): (Vec<_>, _) = traces.partition(|trace| trace.header.forked_from.is_none());
+    assert_eq!(parents.len(), 1);
+    (parents.remove(0), children)
+}
+
+fn check_parent(parent: &Trace) {
+    rules::check(parent, Ending::Exit);
+    let held = parent.thread(parent.threads[0].object).on(parent.labelled("held"), &[Kind::ACQUIRE]);
+    assert_eq!(held.iter().map(|event| event.seq()).collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+/// Kinds and numbers of what a child does with [`HELD`]: inherited, released, and once more.
+const GIVEN_BACK: &[(Kind, u64)] = &[(Kind::ACQUIRE, 2), (Kind::RELEASE, 2), (Kind::ACQUIRE, 3), (Kind::RELEASE, 3)];
+
+/// The stream of the thread that forked: it begins with what it inherited, and goes on with the lock's numbers.
+fn check_child(parent: &Trace, child: &Trace, expected: &[(Kind, u64)]) {
+    assert!(child.header.exited && child.n_lost() == 0);
+    let (held, read) = (parent.labelled("held"), parent.labelled("read"));
+    let of_held = |thread: &&crate::support::Thread| !thread.on(held, &[Kind::ACQUIRE]).is_empty();
+    let thread = child.threads.iter().find(of_held).expect("the inherited hold is in the stream");
+    let kinds = thread.events.iter().map(|event| event.kind()).filter(|kind| *kind != Kind::TIME);
+    assert!(kinds.take(3).eq([Kind::BEGIN, Kind::ACQUIRE, Kind::ACQUIRE]));
+    assert!(!thread.events[thread.position(Kind::BEGIN).unwrap()].flags().has(Flags::FORKED));
+    let events = thread.on(held, &[Kind::ACQUIRE, Kind::RELEASE]);
+    let seen: Vec<_> = events.iter().map(|event| (event.kind(), event.seq())).collect();
+    assert_eq!(seen, expected);
+    let n_of_read = if expected == GIVEN_BACK { 2 } else { 1 };
+    assert_eq!(thread.on(read, &[Kind::ACQUIRE, Kind::RELEASE]).len(), n_of_read);
+    assert!(thread.segments.iter().copied().eq(0..thread.segments.len() as u64), "{:?}", thread.segments);
+    rules::check_holds(thread);
+    rules::check_dictionary(child);
+    assert_eq!((&child.program, &child.modules), (&parent.program, &parent.modules));
+    let created = child.events().filter(|event| event.kind() == Kind::CREATE).map(Event::object);
+    assert!(created.into_iter().all(|object| object.0 >= child.header.forked_next_object));
+}
+
+#[test]
+fn a_forked_child_records_for_itself() {
+    let (parent, children) = parent_and_children("fork::child_goes_on");
+    check_parent(&parent);
+    assert_eq!(children.len(), 1);
+    check_child(&parent, &children[0], GIVEN_BACK);
+}
+
+#[test]
+fn a_grandchild_inherits_through_a_child_that_did_nothing() {
+    let (parent, children) = parent_and_children("fork::grandchild_goes_on");
+    check_parent(&parent);
+    // The child releases what it holds when the grandchild has ended, so it is recorded too.
+    assert_eq!(children.len(), 2);
+    let (grandchildren, children): (Vec<_>, Vec<_>) =
+        children.into_iter().partition(|trace| trace.labels.values().any(|label| label == "own"));
+    assert_eq!(grandchildren[0].header.forked_from.map(|(pid, _, _)| pid), Some(parent.header.pid));
+    // It ends inside the scope of the guards, so it never gives anything back.
+    check_child(&parent, &grandchildren[0], &[(Kind::ACQUIRE, 2)]);
+    assert_eq!(grandchildren[0].slots()[0].n_holds, 2);
+    check_child(&parent, &children[0], GIVEN_BACK);
+}
+
+const N_FORKS: u32 = 50;
+
+/// Forks while other threads do what takes the recorder's lock.
+pub(crate) fn under_fire() {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    static SHARED: Mutex<u64> = Mutex::new(0);
+    label(&SHARED, "shared");
+    let names = thread::spawn(|| {
+        for n in 0_u64.. {
+            let fresh = Mutex::new(n);
+            label(&fresh, "fresh");
+            drop(fresh.lock().unwrap());
+            if STOP.load(Relaxed) {
+                break;
+            }
+        }
+    });
+    let starts = thread::spawn(|| {
+        while !STOP.load(Relaxed) {
+            // Each with a stack of its own depth, and so with new sites.
+            thread::spawn(|| drop(Mutex::new(0).lock().unwrap())).join().unwrap();
+        }
+    });
+    // The loader's lock is not the recorder's, but the recorder asks the loader for the modules.
+    let modules = std::thread::spawn(|| {
+        extern "C" fn visit(_: *mut libc::dl_phdr_info, _: libc::size_t, _: *mut libc::c_void) -> libc::c_int {
+            0
+        }
+        while !STOP.load(Relaxed) {
+            // SAFETY: the callback touches nothing.
+            unsafe { libc::dl_iterate_phdr(Some(visit), std::ptr::null_mut()) };
+        }
+    });
+    for n in 0..N_FORKS {
+        *SHARED.lock().unwrap() += 1;
+        let guard = SHARED.lock().unwrap();
+        let pid = fork(|| {
+            drop(guard);
+            let own = Mutex::new(n);
+            label(&own, "own");
+            *own.lock().unwrap() += 1;
+            thread::spawn(|| *SHARED.lock().unwrap() += 1).join().unwrap();
+        });
+        wait_for(pid);
+    }
+    STOP.store(true, Relaxed);
+    modules.join().unwrap();
+    names.join().unwrap();
+    starts.join().unwrap();
+}
+
+#[test]
+fn a_fork_at_any_moment_leaves_a_child_that_works() {
+    let (parent, children) = parent_and_children("fork::under_fire");
+    rules::check(&parent, Ending::Exit);
+    let shared = parent.labelled("shared");
+    assert_eq!(children.len(), N_FORKS as usize);
+    for child in children {
+        assert!(child.header.exited && child.n_lost() == 0);
+        assert_eq!(child.header.forked_from.map(|(pid, _, _)| pid), Some(parent.header.pid));
+        child.threads.iter().for_each(rules::check_holds);
+        rules::check_dictionary(&child);
+        assert!(child.threads.iter().all(|thread| thread.segments[0] == 0));
+        let acquires = child.events().filter(|event| event.kind() == Kind::ACQUIRE && event.object().0 == shared);
+        assert_eq!(acquires.count(), 2, "the inherited hold and the thread's own");
+        child.labelled("own");
+    }
+}
