@@ -1,5 +1,6 @@
 //! The whole road, as a user walks it: a crate outside the workspace swaps its imports, is built, run under
 //! `deadlock-check run`, and the report is read.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where it stands, in its own functions too")]
 
 use serde_json::Value;
 use std::{
