@@ -144,7 +144,7 @@ fn an_inversion_is_one_finding_with_both_edges_and_all_stacks() {
 
 #[test]
 fn what_cannot_deadlock_is_not_reported() {
-    for name in ["gate", "joined", "message"] {
+    for name in ["gate", "joined", "message", "handover"] {
         let (report, status) = run(name, &["--deny", "hazard"]);
         assert_eq!(findings(&report).len(), 0, "{name}: {report:#}");
         assert_eq!(status, 0, "{name}");
@@ -158,6 +158,14 @@ fn two_inversions_through_one_helper_are_two_findings() {
     assert_eq!(findings(&report).len(), 2, "{report:#}");
     let ids = ids(&report);
     assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
+fn a_caller_that_locked_before_at_the_same_depth_is_not_blamed() {
+    let (report, _) = run("blames", &[]);
+    let [finding] = findings(&report).as_slice() else { panic!("{report:#}") };
+    let text = finding.to_string();
+    assert!(text.contains("blames::guilty") && !text.contains("blames::innocent"), "{finding:#}");
 }
 
 #[test]

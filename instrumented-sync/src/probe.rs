@@ -136,7 +136,7 @@ fn ready(identity: &Identity, class: Class, site: Site) -> Ready {
         if object == 0 || !local.prepare() {
             return Ready::NONE;
         }
-        Ready::new(object, local.acquire_site(site, object))
+        Ready::new(object, local.site(site))
     })
 }
 
@@ -219,6 +219,11 @@ pub(crate) fn operation(identity: &Identity, class: Class, site: Site) -> Option
         let object = identity.object(local, class);
         (object != 0 && local.prepare()).then(|| (ObjectId(object), local.site(site)))
     })
+}
+
+/// Object id of a primitive that is to be recorded.
+pub(crate) fn object(identity: &Identity, class: Class) -> ObjectId {
+    Local::with(|local| ObjectId(identity.object(local, class)))
 }
 
 /// The site of an operation, or `None` if it cannot be recorded.

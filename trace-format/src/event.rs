@@ -178,6 +178,8 @@ kinds! {
     RECEIVE = 58;
     /// Nothing was received.
     RECEIVE_FAILED = 59;
+    /// Message `seq` was handed over at a rendezvous: it has been received.
+    SENT = 61;
 
     /// Thread `object` is about to be started; with [`Flags::SCOPED`], `seq` names the scope.
     FORK = 64;

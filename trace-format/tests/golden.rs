@@ -86,6 +86,7 @@ fn events() -> Vec<Event> {
         event(Kind::SEND_FAILED, Flags::DISCONNECTED, 3, CHANNEL, 1),
         event(Kind::RECEIVE, none, 3, CHANNEL, 2),
         event(Kind::RECEIVE_FAILED, Flags::TIMED_OUT, 3, CHANNEL, 0),
+        event(Kind::SENT, Flags::NONE, 3, CHANNEL, 7),
         event(Kind::HANDLE_DROP, Flags::RECEIVER, 3, CHANNEL, 0),
         event(Kind::SCOPE_END, none, 3, nothing, SCOPE_ADDRESS),
         event(Kind::JOIN, none, 3, WORKER, 0),
@@ -97,7 +98,7 @@ fn events() -> Vec<Event> {
 }
 
 /// What a reader of the golden file must find, written by hand.
-const EVENTS_READ: [&str; 30] = [
+const EVENTS_READ: [&str; 31] = [
     "OWNER(flags 0x00, site 0, object 1, seq 0)",
     "BEGIN(flags 0x00, site 0, object 1, seq 0)",
     "TIME(flags 0x00, site 0, object 0, seq 1500000)",
@@ -121,6 +122,7 @@ const EVENTS_READ: [&str; 30] = [
     "SEND_FAILED(flags 0x10, site 3, object 6, seq 1)",
     "RECEIVE(flags 0x00, site 3, object 6, seq 2)",
     "RECEIVE_FAILED(flags 0x08, site 3, object 6, seq 0)",
+    "SENT(flags 0x00, site 3, object 6, seq 7)",
     "HANDLE_DROP(flags 0x02, site 3, object 6, seq 0)",
     "SCOPE_END(flags 0x00, site 3, object 0, seq 140733498807928)",
     "JOIN(flags 0x00, site 3, object 2, seq 0)",

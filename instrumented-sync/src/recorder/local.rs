@@ -7,7 +7,7 @@
 //! the comparison that finds the segment full also finds that it is time for a TIME event. Behind the last room
 //! a segment keeps [`SLACK_WORDS`] for operations of signal handlers between prepare and append.
 //!
-//! **Busy.** While the thread appends, `at` is [`APPENDING`]; during cold work `end` is 0. Either way a signal
+//! **Busy.** While the thread appends, `at` is [`APPENDING`]; during cold work `end` is [`BUSY`]. Either way a signal
 //! handler that comes in between finds no room, goes the cold way, and finds the thread busy there. So the hot
 //! path pays for re-entrancy with one plain store. (Stores are what costs here: the lock's own atomic
 //! instructions wait for all of them.)
@@ -27,7 +27,7 @@ use super::{
 use std::{
     cell::{Cell, RefCell},
     panic::Location,
-    sync::atomic::{AtomicU64, Ordering, compiler_fence},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering, compiler_fence},
 };
 use trace_format::{
     Event, ObjectId, ObjectKind,
@@ -51,8 +51,12 @@ const SLACK_WORDS: usize = 64;
 /// Stands in `at` while the thread appends. Greater than every end.
 const APPENDING: usize = usize::MAX;
 
-/// Stands in `at` while the thread has no words: greater than its end, which is 0.
-const NOWHERE: usize = 1;
+/// Stands in `end` during cold work. Less than every `at`.
+const BUSY: usize = 0;
+
+/// Stand in `end` and `at` while the thread has no words: there is no room, but cold work may find some.
+const NO_END: usize = 1;
+const NOWHERE: usize = 2;
 
 /// Words between two looks at the clock.
 const PAGE_WORDS: usize = 512;
@@ -80,14 +84,18 @@ impl Area {
         &self.0[at..at + n]
     }
 
+    /// Stacks captured for this thread's sites.
     #[inline]
-    pub(super) fn pair_captures(self) -> u64 {
+    pub(super) fn captures(self) -> u64 {
         // Relaxed, here and below: private to the thread.
         self.0[COUNTS_AT].load(Ordering::Relaxed)
     }
 
-    pub(super) fn count_pair_capture(self) {
-        self.0[COUNTS_AT].store(self.pair_captures() + 1, Ordering::Relaxed);
+    /// Counts a capture; returns the count.
+    pub(super) fn count_capture(self) -> u64 {
+        let captures = self.captures() + 1;
+        self.0[COUNTS_AT].store(captures, Ordering::Relaxed);
+        captures
     }
 
     fn clear(self) {
@@ -112,13 +120,13 @@ enum Target {
 pub(crate) struct Local {
     words: Cell<RawWords>,
     at: Cell<usize>,
-    end: Cell<usize>,
+    /// Atomic for the sake of [`Local::enter`]; only this thread uses it.
+    end: AtomicUsize,
     slot: Cell<RawWords>,
     n_holds: Cell<usize>,
     area: Cell<Option<Area>>,
 
     target: Cell<Target>,
-    busy: Cell<bool>,
     thread: Cell<u64>,
     announced: Cell<u64>,
     next_object: Cell<u64>,
@@ -137,12 +145,11 @@ thread_local! {
         Local {
             words: Cell::new(NONE),
             at: Cell::new(NOWHERE),
-            end: Cell::new(0),
+            end: AtomicUsize::new(NO_END),
             slot: Cell::new(NONE),
             n_holds: Cell::new(0),
             area: Cell::new(None),
             target: Cell::new(Target::Nothing),
-            busy: Cell::new(false),
             thread: Cell::new(0),
             announced: Cell::new(0),
             next_object: Cell::new(0),
@@ -168,11 +175,8 @@ impl Drop for Busy {
         LOCAL.with(|local| {
             // Pairs with the fence in `enter`, against a signal handler on this thread: only the compiler may reorder.
             compiler_fence(Ordering::SeqCst);
-            // In this order: a handler that found the thread free, but no room, would go on in another segment, of
-            // which this end is not the end.
-            local.end.set(self.end);
-            compiler_fence(Ordering::SeqCst);
-            local.busy.set(false);
+            // Relaxed: for this thread.
+            local.end.store(self.end, Ordering::Relaxed);
         });
     }
 }
@@ -191,21 +195,23 @@ impl Local {
     /// Marks this thread busy; `None` if it is already.
     pub(crate) fn enter() -> Option<Busy> {
         LOCAL.with(|local| {
-            if local.busy.get() || local.at.get() == APPENDING {
+            if local.at.get() == APPENDING {
                 return None;
             }
-            local.busy.set(true);
-            let end = local.end.replace(0);
+            // Relaxed: for this thread. One instruction, so that no handler comes between finding the thread free
+            // and marking it: it might go on in another segment, of which the end found here is not the end.
+            let end = local.end.swap(BUSY, Ordering::Relaxed);
             // Pairs with the fence in `Busy::drop`.
             compiler_fence(Ordering::SeqCst);
-            Some(Busy { end })
+            (end != BUSY).then(|| Busy { end })
         })
     }
 
     /// Makes room for an operation's events. False if the operation cannot be recorded.
     #[inline]
     pub(crate) fn prepare(&self) -> bool {
-        self.at.get() <= self.end.get() || self.refill()
+        // Relaxed: for this thread.
+        self.at.get() <= self.end.load(Ordering::Relaxed) || self.refill()
     }
 
     /// Appends and publishes one event, for which there must be room.
@@ -295,24 +301,9 @@ impl Local {
     pub(crate) fn site(&self, location: &'static Location<'static>) -> u32 {
         let Some(area) = self.area.get() else { return 0 };
         let stack_pointer = platform::stack_pointer();
-        match site::by_depth(area, location, stack_pointer) {
+        match site::find(area, location, stack_pointer) {
             Some(site) => site,
-            None => Self::enter().map_or(0, |_busy| site::enter_depth(area, location, stack_pointer)),
-        }
-    }
-
-    /// The site of an acquire of `object` at `location`. Call after [`Self::prepare`].
-    #[inline]
-    pub(crate) fn acquire_site(&self, location: &'static Location<'static>, object: u64) -> u32 {
-        let n = self.n_holds.get();
-        let Some(area) = self.area.get() else { return 0 };
-        if n == 0 || n > HOLDS_INLINE {
-            return self.site(location);
-        }
-        let key = site::pair_key(area, self.inline_hold(n - 1).words()[0], object, location);
-        match site::by_pair(area, key) {
-            Some(site) => site,
-            None => Self::enter().map_or(0, |_busy| site::enter_pair(area, key, location)),
+            None => Self::enter().map_or(0, |_busy| site::enter(area, location, stack_pointer)),
         }
     }
 

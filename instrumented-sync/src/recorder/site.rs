@@ -1,11 +1,12 @@
-//! From a location to a site id: two direct-mapped caches per thread, so that a stack is captured when it is
-//! new and at no other time.
+//! From a location to a site id: a cache per thread, so that a stack is captured when it is new and at no other
+//! time.
 //!
-//! * By (location, stack pointer). The same location reached at the same stack depth nearly always means the
-//!   same path, and reading the stack pointer costs one instruction; the caller's return address, which would be
-//!   exact, cannot be read in a build without frame pointers.
-//! * By (newest hold and its site, object wanted, location wanted), for acquires under a lock. This is what makes
-//!   up for the "nearly": what takes part in a lock order is captured once more, whatever the depth says.
+//! The key is (location, stack pointer); reading the stack pointer costs one instruction. Two callers of one
+//! function often have frames of one size, so an entry also remembers where the innermost return addresses lie
+//! on the stack and what they were: a hit compares [`CHECKED`] words. Without that the report blamed the wrong
+//! caller. What lies further out than the checked frames is taken to be the same if the depth is.
+//!
+//! Four entries per key: a helper that locks for many callers would otherwise capture at every call.
 
 use super::{local::Area, process, stack::Stack};
 use std::{
@@ -13,87 +14,99 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-const DEPTH_ENTRIES: usize = 256;
-const DEPTH_WORDS: usize = 3;
-const PAIR_ENTRIES: usize = 1024;
-const PAIR_WORDS: usize = 2;
+/// Return addresses compared at a hit: the call of the probe, and the program's innermost calls. Without
+/// optimisation a dozen calls of our own come first.
+const CHECKED: usize = if cfg!(debug_assertions) { 18 } else { 5 };
 
-/// Stacks captured for pairs before the objects leave the key: at some microseconds each, a program that nests
-/// ten thousand locks at random would do nothing else.
-const PAIR_CAPTURES_MAX: u64 = 4096;
+const SETS: usize = 64;
+const WAYS: usize = 4;
 
-/// Words that the caches need.
-pub(super) const CACHE_WORDS: usize = DEPTH_ENTRIES * DEPTH_WORDS + PAIR_ENTRIES * PAIR_WORDS;
+/// Words of an entry: location, stack pointer, site; then for each checked return address how many words above
+/// the stack pointer it lies, and what it was. The list ends with a distance of 0: there is never one.
+const ENTRY_WORDS: usize = CHECKS_AT + 2 * CHECKED;
+const CHECKS_AT: usize = 3;
+
+/// Return addresses further away than this are not checked: a stack is surely mapped that far.
+const DISTANCE_WORDS_MAX: usize = 4096;
+
+/// Captures of a thread before an entry of the same location and depth is taken as it is: at some microseconds
+/// each, a program that keeps showing new paths would do nothing else.
+const CAPTURES_MAX: u64 = 1 << 16;
+
+/// Words that the cache needs.
+pub(super) const CACHE_WORDS: usize = SETS * WAYS * ENTRY_WORDS;
 
 type Site = &'static Location<'static>;
 
-/// Looks a site up by stack depth.
+/// Looks a site up.
 #[inline]
-pub(super) fn by_depth(area: Area, location: Site, stack_pointer: usize) -> Option<u32> {
+pub(super) fn find(area: Area, location: Site, stack_pointer: usize) -> Option<u32> {
     let address = std::ptr::from_ref(location).addr();
-    let entry = depth_entry(area, address, stack_pointer);
-    // Relaxed, here and below: the area is this thread's own; atomics only because it came out of a mapping.
-    let hit = entry[0].load(Relaxed) == address as u64 && entry[1].load(Relaxed) == stack_pointer as u64;
-    hit.then(|| entry[2].load(Relaxed) as u32)
-}
-
-/// Captures the stack of a site that [`by_depth`] did not know.
-#[cold]
-pub(super) fn enter_depth(area: Area, location: Site, stack_pointer: usize) -> u32 {
-    let site = process::intern_site(location, Stack::capture().addresses());
-    if site != 0 {
-        let address = std::ptr::from_ref(location).addr();
-        let entry = depth_entry(area, address, stack_pointer);
-        // Relaxed: as in `by_depth`.
-        entry[0].store(address as u64, Relaxed);
-        entry[1].store(stack_pointer as u64, Relaxed);
-        entry[2].store(u64::from(site), Relaxed);
+    for entry in set(area, address, stack_pointer).chunks_exact(ENTRY_WORDS) {
+        // Relaxed, here and below: the area is this thread's own; atomics only because it came out of a mapping.
+        let is_key = entry[0].load(Relaxed) == address as u64 && entry[1].load(Relaxed) == stack_pointer as u64;
+        if is_key && (is_path(entry, stack_pointer) || area.captures() > CAPTURES_MAX) {
+            return Some(entry[2].load(Relaxed) as u32);
+        }
     }
-    site
+    None
 }
 
+/// Whether the checked return addresses are on the stack where the entry says.
 #[inline]
-fn depth_entry(area: Area, address: usize, stack_pointer: usize) -> &'static [AtomicU64] {
-    let hash = (address ^ stack_pointer.rotate_left(20)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56;
-    const { assert!(DEPTH_ENTRIES == 1 << 8) };
-    area.words(hash * DEPTH_WORDS, DEPTH_WORDS)
+fn is_path(entry: &[AtomicU64], stack_pointer: usize) -> bool {
+    // Relaxed: as in `find`.
+    let checks = entry[CHECKS_AT..].chunks_exact(2).map(|check| (check[0].load(Relaxed), check[1].load(Relaxed)));
+    checks
+        .take_while(|(distance, _)| *distance != 0)
+        .all(|(distance, address)| word_at(stack_pointer, distance as usize) == address)
 }
 
-/// Key of a nested acquire: first word of the newest hold (its object and site), object and location wanted.
-#[inline]
-pub(super) fn pair_key(area: Area, hold: u64, object: u64, location: Site) -> u64 {
-    let address = std::ptr::from_ref(location).addr() as u64;
-    let (hold, object) = if area.pair_captures() < PAIR_CAPTURES_MAX { (hold, object) } else { (hold & SITE_BITS, 0) };
-    // Object ids and sites fill the word; the address goes on top, shifted so that it does not cancel them.
-    (hold ^ object.rotate_left(16)).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ address.rotate_left(24)
-}
-
-/// The bits of an event's first word that name its site.
-const SITE_BITS: u64 = 0xff_ffff << 16;
-
-/// Looks a site up by pair.
-#[inline]
-pub(super) fn by_pair(area: Area, key: u64) -> Option<u32> {
-    let entry = pair_entry(area, key);
-    // Relaxed: as in `by_depth`.
-    (entry[0].load(Relaxed) == key).then(|| entry[1].load(Relaxed) as u32)
-}
-
-/// Captures the stack of a pair that [`by_pair`] did not know.
+/// Captures the stack of a site that [`find`] did not know.
 #[cold]
-pub(super) fn enter_pair(area: Area, key: u64, location: Site) -> u32 {
-    area.count_pair_capture();
-    let site = process::intern_site(location, Stack::capture().addresses());
-    let entry = pair_entry(area, key);
-    // Relaxed: as in `by_depth`.
-    entry[0].store(key, Relaxed);
-    entry[1].store(u64::from(site), Relaxed);
+#[inline(never)]
+pub(super) fn enter(area: Area, location: Site, stack_pointer: usize) -> u32 {
+    let stack = Stack::capture();
+    let site = process::intern_site(location, stack.addresses());
+    if site == 0 {
+        return 0;
+    }
+    let address = std::ptr::from_ref(location).addr();
+    let way = area.count_capture() as usize % WAYS;
+    let entry = &set(area, address, stack_pointer)[way * ENTRY_WORDS..][..ENTRY_WORDS];
+    let above = stack.return_addresses().filter_map(|(address, at)| {
+        let distance = at.checked_sub(stack_pointer)? / 8;
+        (distance > 0).then_some((address, distance))
+    });
+    let mut checks = above.take_while(|(address, distance)| {
+        *distance <= DISTANCE_WORDS_MAX && word_at(stack_pointer, *distance) == *address
+    });
+    // Relaxed: as in `find`.
+    for check in entry[CHECKS_AT..].chunks_exact(2) {
+        let (address, distance) = checks.next().unwrap_or((0, 0));
+        check[0].store(distance as u64, Relaxed);
+        check[1].store(address, Relaxed);
+    }
+    entry[0].store(address as u64, Relaxed);
+    entry[1].store(stack_pointer as u64, Relaxed);
+    entry[2].store(u64::from(site), Relaxed);
     site
 }
 
+/// The word that lies so many words above the stack pointer.
 #[inline]
-fn pair_entry(area: Area, key: u64) -> &'static [AtomicU64] {
-    const { assert!(PAIR_ENTRIES == 1 << 10) };
-    let entry = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54) as usize;
-    area.words(DEPTH_ENTRIES * DEPTH_WORDS + entry * PAIR_WORDS, PAIR_WORDS)
+fn word_at(stack_pointer: usize, words: usize) -> u64 {
+    let place = std::ptr::with_exposed_provenance::<u64>(stack_pointer + words * 8);
+    // SAFETY: the stack pointer is that of a live frame of this thread, and when the entry was made there was a
+    // return address at this place, above it: a stack is mapped from its pointer up to its base, of which the
+    // same stack pointer is the same distance away. The word may be anything; it is compared, not used. Volatile,
+    // since the compiler does not know that the word exists.
+    unsafe { place.read_volatile() }
+}
+
+#[inline]
+fn set(area: Area, address: usize, stack_pointer: usize) -> &'static [AtomicU64] {
+    const { assert!(SETS == 1 << 6) };
+    let hash = (address ^ stack_pointer.rotate_left(20)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58;
+    area.words(hash * WAYS * ENTRY_WORDS, WAYS * ENTRY_WORDS)
 }

@@ -39,6 +39,8 @@ struct Envelope<T> {
 struct Channel {
     identity: Identity,
     n_senders: AtomicUsize,
+    /// Whether a send has to wait for its receive: `sync_channel(0)`.
+    is_rendezvous: bool,
     class: fn() -> (ObjectKind, &'static str),
 }
 
@@ -62,7 +64,7 @@ struct Handle {
 #[track_caller]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = native::mpsc::channel();
-    let (sending, receiving) = handles::<T>();
+    let (sending, receiving) = handles::<T>(false);
     (Sender { handle: sending, native: sender }, Receiver { handle: receiving, native: receiver })
 }
 
@@ -71,14 +73,14 @@ pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
 #[track_caller]
 pub fn sync_channel<T>(bound: usize) -> (SyncSender<T>, Receiver<T>) {
     let (sender, receiver) = native::mpsc::sync_channel(bound);
-    let (sending, receiving) = handles::<T>();
+    let (sending, receiving) = handles::<T>(bound == 0);
     (SyncSender { handle: sending, native: sender }, Receiver { handle: receiving, native: receiver })
 }
 
 #[track_caller]
-fn handles<T>() -> (Handle, Handle) {
+fn handles<T>(is_rendezvous: bool) -> (Handle, Handle) {
     let class: fn() -> _ = || (ObjectKind::Channel, any::type_name::<T>());
-    let channel = Arc::new(Channel { identity: Identity::new(), n_senders: AtomicUsize::new(1), class });
+    let channel = Arc::new(Channel { identity: Identity::new(), n_senders: AtomicUsize::new(1), is_rendezvous, class });
     (Handle { channel: Arc::clone(&channel), kind: Flags::SENDER }, Handle { channel, kind: Flags::RECEIVER })
 }
 
@@ -113,10 +115,12 @@ impl Drop for Handle {
         } else {
             0
         };
-        // Only a channel that is known already: a handle's end is no reason to make it one.
-        if self.channel.identity.known_object() != 0 && probe::recording() {
-            let object = ObjectId(self.channel.identity.known_object());
-            probe::append(Event::new(Kind::HANDLE_DROP, self.kind, 0, object, n_left as u64));
+        // Also if it is the channel's first operation: dropping the last sender is a message of its own.
+        if probe::recording() {
+            let object = probe::object(&self.channel.identity, self.channel.class);
+            if !object.is_none() {
+                probe::append(Event::new(Kind::HANDLE_DROP, self.kind, 0, object, n_left as u64));
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     super::{platform, process},
-    AREA_WORDS, Area, FORK_AT, LOCAL, Local, NONE, NOWHERE, SEGMENT_BYTES_FIRST, Target,
+    AREA_WORDS, Area, FORK_AT, LOCAL, Local, NO_END, NONE, NOWHERE, SEGMENT_BYTES_FIRST, Target,
 };
 use std::{
     hint::black_box,
@@ -140,7 +140,8 @@ impl Local {
         self.announced.set(0);
         self.n_holds.set(0);
         std::mem::forget(busy);
-        self.busy.set(false);
+        // Relaxed: for this thread.
+        self.end.store(NO_END, Ordering::Relaxed);
     }
 
     /// Forgets all memory but the private one.
@@ -149,7 +150,6 @@ impl Local {
         self.words.set(NONE);
         self.slot.set(NONE);
         self.at.set(NOWHERE);
-        self.end.set(0);
         self.segment.set(None);
         self.real_slot.set(None);
         self.lost_event.set(None);
@@ -204,6 +204,8 @@ pub(in crate::recorder) fn after_fork_in_child() {
     LOCAL.with(|local| {
         if matches!(local.target.get(), Target::Segment | Target::Scratch) {
             local.detach();
+            // Relaxed: for this thread.
+            local.end.store(NO_END, Ordering::Relaxed);
             // Ids of the parent's block would go on meaning the parent's objects.
             local.next_object.set(0);
             local.objects_end.set(0);

@@ -36,10 +36,8 @@ impl Local {
         std::mem::forget(busy);
         // Pairs with the fence in `enter`, as that of `Busy::drop` would.
         compiler_fence(Ordering::SeqCst);
-        // In this order, as in `Busy::drop`.
-        self.end.set(end);
-        compiler_fence(Ordering::SeqCst);
-        self.busy.set(false);
+        // Relaxed: for this thread.
+        self.end.store(end, Ordering::Relaxed);
         true
     }
 

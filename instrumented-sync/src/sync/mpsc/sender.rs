@@ -20,6 +20,13 @@ impl Handle {
         probe::append(Event::new(Kind::SEND, Flags::NONE, site, object, number));
         Some((object, site, number))
     }
+
+    /// Records that a message was handed over, where that says that it was received.
+    fn sent(&self, (object, site, number): Sent) {
+        if self.channel.is_rendezvous {
+            probe::append(Event::new(Kind::SENT, Flags::NONE, site, object, number));
+        }
+    }
 }
 
 fn seal<T>(message: T, sent: Option<Sent>) -> Envelope<T> {
@@ -73,12 +80,18 @@ impl<T> SyncSender<T> {
             return self.native.send(seal(t, None)).map_err(|SendError(envelope)| SendError(envelope.message));
         };
         let envelope = match self.native.try_send(seal(t, sent)) {
-            Ok(()) => return Ok(()),
+            Ok(()) => {
+                self.handle.sent((object, site, number));
+                return Ok(());
+            }
             Err(TrySendError::Full(envelope) | TrySendError::Disconnected(envelope)) => envelope,
         };
         let waiting = Waiting::begin_silent(Event::new(Kind::SEND, Flags::NONE, site, object, number));
         let result = self.native.send(envelope);
         waiting.end();
+        if result.is_ok() {
+            self.handle.sent((object, site, number));
+        }
         result.map_err(|SendError(envelope)| SendError(came_back(sent, envelope, Flags::DISCONNECTED)))
     }
 
@@ -90,7 +103,11 @@ impl<T> SyncSender<T> {
     #[track_caller]
     pub fn try_send(&self, t: T) -> Result<(), TrySendError<T>> {
         let sent = self.handle.sending(Location::caller());
-        self.native.try_send(seal(t, sent)).map_err(|error| match error {
+        let result = self.native.try_send(seal(t, sent));
+        if let (Ok(()), Some(sent)) = (&result, sent) {
+            self.handle.sent(sent);
+        }
+        result.map_err(|error| match error {
             TrySendError::Full(envelope) => TrySendError::Full(came_back(sent, envelope, Flags::TRY)),
             TrySendError::Disconnected(envelope) => {
                 TrySendError::Disconnected(came_back(sent, envelope, Flags::DISCONNECTED))
