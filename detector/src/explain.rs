@@ -146,13 +146,16 @@ fn rotate(finding: &mut RawFinding, model: &Model) {
     if finding.code == Code::Stall {
         return;
     }
+    let code = finding.code;
     let place = |site: SiteId| model.sites.get(site.idx()).map(|site| (&site.file, site.line, site.column));
     let key = |edge: &RawEdge| {
         let held = edge.holds.and_then(|(_, _, site)| place(site));
         let wanted = edge.wants.and_then(|(_, _, site)| place(site));
         // Threads are numbered as they begin to record, so names come first.
         let name = model.threads.get(edge.thread.idx()).and_then(|thread| thread.name.as_deref());
-        (held, wanted, name, edge.thread)
+        // Whoever reads again comes before the writer that may ask in between.
+        let is_again = edge.holds.map(|(object, ..)| object) == edge.wants.and_then(|(object, ..)| object);
+        (code == Code::SelfDeadlock && !is_again, held, wanted, name, edge.thread)
     };
     if let Some(start) = (0..finding.edges.len()).min_by_key(|idx| key(&finding.edges[*idx])) {
         finding.edges.rotate_left(start);

@@ -1,7 +1,7 @@
 //! Which findings are the same: stable ids, and the merging of repeats.
 //!
 //! `id` is to survive edits: it is made of the code, and for each edge of the function paths, the classes of the
-//! locks (kind, type, label) and the modes; no line number and no absolute path goes in. `line_id` is made of
+//! locks (kind, type, label), the modes and the text of the lines; no line number and no absolute path goes in. `line_id` is made of
 //! the same with the exact places. Two findings with one `line_id` are one, counted; two with one `id` and
 //! different places are told apart by a suffix, in the order of the source.
 
@@ -65,7 +65,18 @@ fn id(finding: &Finding) -> String {
         {
             let _ = write!(text, "{function}<");
         }
+        for side in [Side::Held, Side::Wanted] {
+            let _ = write!(text, "|{}", side.place(edge).and_then(source_line).unwrap_or_default());
+        }
     })
+}
+
+/// What the line says, however it is indented: all closures have one name, what they lock tells them apart.
+fn source_line(place: &Place) -> Option<String> {
+    let excerpt = place.excerpt.as_ref()?;
+    let line_idx = place.line.checked_sub(excerpt.first_line)? as usize;
+    let words: Vec<&str> = excerpt.text.lines().nth(line_idx)?.split_whitespace().collect();
+    Some(words.join(" "))
 }
 
 fn line_id(finding: &Finding) -> String {

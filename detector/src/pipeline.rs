@@ -2,7 +2,7 @@
 
 use crate::{
     analysis, explain,
-    finding::{Coverage, Finding, Problem, Report, Stats},
+    finding::{Certainty, Code, Coverage, Finding, Problem, Report, Stats},
     identity,
     model::{self, Model},
     source,
@@ -62,7 +62,7 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
         debug!(raw_findings = raw.len(), elapsed = ?start.elapsed(), "analysed");
         let start = Instant::now();
         let mut symbolizer = Symbolizer::new(model, directory);
-        findings.extend(explain::explain_all(raw, model, &mut symbolizer));
+        findings.extend(without_explained_stalls(explain::explain_all(raw, model, &mut symbolizer)));
         hints.extend(symbolizer.hints().map(str::to_owned));
         debug!(elapsed = ?start.elapsed(), "explained");
     }
@@ -70,6 +70,24 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
     report.findings.sort_by_key(|Finding { certainty, code, id, .. }| (Reverse(*certainty), *code, id.clone()));
     report.hints = hints.into_iter().collect();
     report
+}
+
+/// Takes out a stall of which every waiting thread is in a deadlock that was observed: that says it better.
+fn without_explained_stalls(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let thread = |finding: &Finding, idx: usize| finding.threads.get(idx).map(|thread| (thread.process, thread.thread));
+    let is_observed = |finding: &&Finding| finding.certainty == Certainty::Observed && finding.code != Code::Stall;
+    let deadlocked: BTreeSet<_> = findings
+        .iter()
+        .filter(is_observed)
+        .flat_map(|finding| finding.edges.iter().filter_map(|edge| thread(finding, edge.thread)))
+        .collect();
+    findings.retain(|finding| {
+        let mut waiting = finding.edges.iter().filter(|edge| edge.wanted_mode.is_some()).peekable();
+        let is_explained = waiting.peek().is_some()
+            && waiting.all(|edge| thread(finding, edge.thread).is_some_and(|thread| deadlocked.contains(&thread)));
+        finding.code != Code::Stall || !is_explained
+    });
+    findings
 }
 
 fn stats(readings: &[Reading]) -> Stats {

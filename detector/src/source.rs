@@ -119,7 +119,9 @@ impl Trace {
     }
 
     fn reject(&mut self, error: &FileError) {
-        self.problems.push(Problem { text: error.to_string(), fatal: true });
+        // A process that was killed while it began had done nothing yet.
+        let fatal = !matches!(error, FileError::Unbegun { .. });
+        self.problems.push(Problem { text: error.to_string(), fatal });
     }
 }
 

@@ -86,6 +86,7 @@ fn a_missing_trace_exits_3_and_names_the_path() {
     assert_eq!(status(&output), 3);
     assert_has(stdout(&output), "no/such/trace");
     assert_has(stdout(&output), "deadlock-check run");
+    assert_has(stdout(&output), "recorded: nothing\n");
 }
 
 #[test]
@@ -192,6 +193,35 @@ fn a_timeout_ends_the_program_and_its_children() {
 }
 
 #[test]
+fn a_program_whose_time_was_over_is_no_success() {
+    let script = "trap 'exit 0' TERM; sleep 60 & wait";
+    for (args, expected) in [(&[][..], 1), (&["--error-exitcode", "42"], 42)] {
+        let output = run(&[&["run", "--timeout", "300ms"], args, &["--", "sh", "-c", script]].concat());
+        assert_eq!(status(&output), expected, "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_second_request_of_any_kind_ends_the_program() {
+    for signal in ["TERM", "INT", "HUP"] {
+        let directory = tempfile::tempdir().unwrap();
+        let script = "trap '' TERM INT HUP; touch ready; sleep 60; sleep 60";
+        let begin = Instant::now();
+        let child = tool(directory.path(), &["run", "--", "sh", "-c", script]).stderr(Stdio::piped()).spawn().unwrap();
+        while !directory.path().join("ready").exists() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        for _ in 0..2 {
+            Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status().unwrap();
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(status(&output), 128 + 9, "{signal}");
+        assert!(begin.elapsed() < Duration::from_secs(10), "{signal}: {:?}", begin.elapsed());
+    }
+}
+
+#[test]
 fn a_sleeping_program_is_ended_by_the_first_request() {
     let begin = Instant::now();
     let output = run(&["run", "--timeout", "200ms", "--", "sleep", "60"]);
@@ -235,9 +265,10 @@ fn a_report_may_go_to_a_file() {
         tool(directory.path(), &["run", "-o", "report.txt", "--color", "never", "--", "true"]).output().unwrap();
     assert_eq!((status(&output), stdout(&output), stderr(&output)), (0, "", ""));
     assert_has(&fs::read_to_string(directory.path().join("report.txt")).unwrap(), "no findings");
-    let output = tool(directory.path(), &["run", "-o", "no/such/dir/report", "--", "true"]).output().unwrap();
+    let output = tool(directory.path(), &["run", "-o", "no/such/dir/report", "--", "touch", "ran"]).output().unwrap();
     assert_eq!(status(&output), 2);
     assert_has(stderr(&output), "no/such/dir/report");
+    assert!(!directory.path().join("ran").exists(), "not before the file is known to be writable");
 }
 
 #[test]
@@ -268,6 +299,9 @@ fn a_baseline_is_written_and_read() {
     assert_eq!(status(&output), 0);
     assert_eq!(fs::read_to_string(directory.path().join("b.json")).unwrap(), "[]\n");
     assert_eq!(status(&tool(directory.path(), &["run", "--baseline", "b.json", "--", "true"]).output().unwrap()), 0);
+    let both = ["run", "--baseline", "new.json", "--write-baseline", "new.json", "--", "true"];
+    assert_eq!(status(&tool(directory.path(), &both).output().unwrap()), 0, "missing the first time");
+    assert_eq!(fs::read_to_string(directory.path().join("new.json")).unwrap(), "[]\n");
     fs::write(directory.path().join("b.json"), "{}").unwrap();
     let output = tool(directory.path(), &["run", "--baseline", "b.json", "--", "true"]).output().unwrap();
     assert_eq!(status(&output), 2);

@@ -22,6 +22,7 @@ fn shifted(mut finding: Finding, by: u32) -> Finding {
     for edge in &mut finding.edges {
         for place in edge.held_at.iter_mut().chain(&mut edge.wanted_at) {
             place.line += by;
+            place.excerpt.as_mut().unwrap().first_line += by;
         }
         for frame in edge.held_stack.iter_mut().chain(&mut edge.wanted_stack) {
             frame.line = frame.line.map(|line| line + by);
@@ -92,6 +93,20 @@ fn equal_ids_at_different_lines_are_numbered_in_the_order_of_the_source() {
         assert_eq!(merged[0].edges[0].held_at.as_ref().unwrap().line, 2);
         assert_eq!(merged[1].id, format!("{first}-2"));
     }
+}
+
+#[test]
+fn the_text_of_the_lines_goes_in_but_not_its_indentation() {
+    let with_text = |edit: fn(&str) -> String| {
+        let mut finding = shifted(lock_order(), 20);
+        for place in finding.edges.iter_mut().flat_map(|edge| edge.held_at.iter_mut().chain(&mut edge.wanted_at)) {
+            let excerpt = place.excerpt.as_mut().unwrap();
+            excerpt.text = edit(&excerpt.text);
+        }
+        id(finding)
+    };
+    assert_eq!(with_text(|text| text.replace("    ", "\t\t")), id(lock_order()));
+    assert_ne!(with_text(|text| text.replace("bank.", "self.")), id(lock_order()));
 }
 
 #[test]

@@ -307,7 +307,7 @@ fn a_pending_request_counts_and_a_relock_is_observed() {
     let (model, findings, _) = analyse([process.to_bytes()]);
     assert_eq!(cycles_in(&model, &findings), ["A B"]);
     let stall = findings.iter().find(|finding| finding.code == Code::Stall).unwrap();
-    assert_eq!((stall.edges.len(), stall.certainty), (2, Certainty::Possible));
+    assert_eq!((stall.edges.len(), stall.certainty), (2, Certainty::Hazard));
 
     let process = Process::new(1).script("t1: acq A@1 | block A@2");
     let (_, findings, _) = analyse([process.to_bytes()]);

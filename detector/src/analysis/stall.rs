@@ -38,7 +38,7 @@ fn stalled(model: &Model, process: &Process, id: ProcessId, stopped: Stopped) ->
             if !died_waiting || !threads.iter().any(|(_, thread)| waits_for_lock(thread)) {
                 return None;
             }
-            "the process ended without an exit while a thread of it waited for a lock; whether it could have gone on is not known"
+            "the process died while threads of it were waiting; whether they could have gone on is not known"
         }
     };
     if threads.is_empty() || process.exited {
@@ -46,7 +46,7 @@ fn stalled(model: &Model, process: &Process, id: ProcessId, stopped: Stopped) ->
     }
     Some(RawFinding {
         code: Code::Stall,
-        certainty: if stopped == Stopped::Interrupted { Certainty::Hazard } else { Certainty::Possible },
+        certainty: if stopped == Stopped::TimedOut { Certainty::Possible } else { Certainty::Hazard },
         why: why.to_owned(),
         assumes: Vec::new(),
         count: 1,
@@ -128,7 +128,9 @@ mod tests {
     #[test]
     fn without_a_stop_only_a_process_that_died_waiting_for_a_lock_counts() {
         let mut fixture = stuck();
-        assert_eq!(run(&fixture.model, Stopped::No).len(), 1);
+        let findings = run(&fixture.model, Stopped::No);
+        assert_eq!((findings.len(), findings[0].certainty), (1, Certainty::Hazard));
+        assert!(findings[0].why.contains("died") && !findings[0].why.contains("stopped"), "{}", findings[0].why);
         fixture.model.processes[0].alive = true;
         assert!(run(&fixture.model, Stopped::No).is_empty());
         fixture.model.processes[0] = Process { exited: true, ..Process::default() };

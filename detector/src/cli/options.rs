@@ -10,7 +10,10 @@ use clap::{
     Args, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 /// How to report.
 #[derive(Debug, Args)]
@@ -80,7 +83,11 @@ impl ReportArgs {
     /// Reads what is to be suppressed, before anything is run: a typing error should not cost a test run.
     pub(super) fn suppressions(&self) -> Result<Suppressions, CliError> {
         let directory = env::current_dir().map_err(CliError::CurrentDirectory)?;
-        Ok(Suppressions::read(&directory, self.config.as_deref(), self.baseline.as_deref())?)
+        // One file that is read and then written may be missing the first time.
+        let is_to_be_made =
+            |path: &&Path| self.write_baseline.as_deref() == Some(*path) && matches!(path.try_exists(), Ok(false));
+        let baseline = self.baseline.as_deref().filter(|path| !is_to_be_made(path));
+        Ok(Suppressions::read(&directory, self.config.as_deref(), baseline)?)
     }
 }
 

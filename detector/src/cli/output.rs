@@ -37,6 +37,17 @@ pub(super) enum Stream {
     Stderr,
 }
 
+/// Makes sure that the report's file can be written, before a program is run for it.
+pub(super) fn check_file(args: &ReportArgs) -> Result<(), OutputError> {
+    let Some(path) = &args.output else { return Ok(()) };
+    // Whoever reads a pipe would take this for the end of the report.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        return Ok(());
+    }
+    let opened = fs::OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    opened.map(drop).map_err(|source| OutputError::File { path: path.clone(), source })
+}
+
 /// Suppresses what is known, writes the report and the baseline, and gives the exit status.
 ///
 /// `program` is the status of the program that was run.
@@ -67,7 +78,11 @@ fn status(report: &Report, args: &ReportArgs, program: Option<u8>) -> u8 {
     if report.findings.iter().any(|finding| finding.certainty >= args.deny) {
         return args.error_exitcode;
     }
-    program.unwrap_or(0)
+    match program {
+        // A hang is no success, whatever the program makes of being asked to end.
+        Some(0) if report.program.is_some_and(|end| end.timed_out) => args.error_exitcode,
+        program => program.unwrap_or(0),
+    }
 }
 
 fn write(report: &Report, args: &ReportArgs, stream: Stream) -> Result<(), OutputError> {

@@ -20,18 +20,16 @@ struct Process {
     is_alive: bool,
 }
 
-/// Ends `root`, its descendants, and `others` with theirs: first asks, after a grace time insists.
-pub(super) fn end(root: i32, others: &[i32]) {
-    let mut roots = vec![root];
-    roots.extend(others);
-    let asked = with_descendants(&roots);
+/// Ends `roots` and their descendants: first asks, after a grace time insists.
+pub(super) fn end(roots: &[i32]) {
+    let asked = with_descendants(roots);
     send(&asked, Signal::TERM);
     let deadline = Instant::now() + GRACE;
     while asked.iter().any(|process| is_alive(*process)) && Instant::now() < deadline {
         thread::sleep(LOOK);
     }
     // Some may have started others in the meantime; and a child whose parent is gone is still in the first list.
-    let mut left = with_descendants(&roots);
+    let mut left = with_descendants(roots);
     left.extend(asked);
     send(&left, Signal::KILL);
 }

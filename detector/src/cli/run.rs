@@ -44,6 +44,7 @@ pub(super) struct RunArgs {
 
 pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
     let suppressions = args.report.suppressions()?;
+    output::check_file(&args.report)?;
     let directory = env::current_dir().map_err(CliError::CurrentDirectory)?;
     let trace = TraceDirectory::prepare(args.trace.as_deref())?;
     let mut command = Command::new(args.command.first().map(OsString::as_os_str).unwrap_or_default());

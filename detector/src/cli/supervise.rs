@@ -75,12 +75,23 @@ pub(super) fn supervise<R>(
         let _ = sender.send(Wake::Exited);
     });
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let (timed_out, n_signals, last_state) = wait_for_end(&child, &wakes, deadline, &look);
-    let _ = program_end.set(Instant::now());
+    let (timed_out, n_signals, mut last_state) = wait_for_end(&child, &wakes, deadline, &look);
     let status = child.wait().map_err(SuperviseError::Wait)?;
+    let mut has_survivors = false;
+    if last_state.is_none() && (n_signals > 0 || status.signal().is_some()) {
+        // `cargo test` dies of the signal, the test that it started does not.
+        let (state, survivors) = look();
+        if !survivors.is_empty() {
+            has_survivors = true;
+            last_state = Some(state);
+            process_tree::end(&survivors);
+        }
+    }
+    // Only now: until then this process still has something to end.
+    let _ = program_end.set(Instant::now());
     let by_signal = matches!(status.signal(), Some(SIGHUP | SIGINT | SIGQUIT | SIGTERM));
     // A program that took the signal as a request, cleaned up and succeeded, was not stuck.
-    let interrupted = !timed_out && (by_signal || (n_signals > 0 && !status.success()));
+    let interrupted = !timed_out && (by_signal || (n_signals > 0 && (has_survivors || !status.success())));
     Ok(Ended { status, timed_out, interrupted, last_state })
 }
 
@@ -90,11 +101,10 @@ fn wait_for_end<R>(
     wakes: &Receiver<Wake>,
     deadline: Option<Instant>,
     look: &impl Fn() -> (R, Vec<i32>),
-) -> (bool, u32, Option<R>) {
+) -> (bool, usize, Option<R>) {
     let pid = Pid::from_child(child);
     let mut last_state = None;
-    let mut n_signals = 0;
-    let mut n_interrupts = 0;
+    let mut seen = Vec::new();
     let mut timed_out = false;
     loop {
         let wake = match deadline.filter(|_| last_state.is_none()) {
@@ -102,17 +112,17 @@ fn wait_for_end<R>(
             None => wakes.recv().map_err(RecvTimeoutError::from),
         };
         let must_stop = match wake {
-            Ok(Wake::Exited) | Err(RecvTimeoutError::Disconnected) => return (timed_out, n_signals, last_state),
+            Ok(Wake::Exited) | Err(RecvTimeoutError::Disconnected) => return (timed_out, seen.len(), last_state),
             Ok(Wake::Signal(received)) => {
-                n_signals += 1;
-                n_interrupts += u32::from(received.number == SIGINT);
+                // Whoever presses Ctrl-C again, or asks again otherwise, has waited long enough.
+                let is_again = received.number != SIGQUIT && seen.contains(&received.number);
+                seen.push(received.number);
                 if received.was_sent
                     && let Some(signal) = Signal::from_named_raw(received.number)
                 {
                     let _ = kill_process(pid, signal);
                 }
-                // Whoever presses Ctrl-C again has waited long enough.
-                n_interrupts >= 2
+                is_again
             }
             Err(RecvTimeoutError::Timeout) => {
                 timed_out = true;
@@ -120,9 +130,10 @@ fn wait_for_end<R>(
             }
         };
         if must_stop && last_state.is_none() {
-            let (state, others) = look();
+            let (state, mut roots) = look();
             last_state = Some(state);
-            process_tree::end(pid.as_raw_pid(), &others);
+            roots.push(pid.as_raw_pid());
+            process_tree::end(&roots);
         }
     }
 }

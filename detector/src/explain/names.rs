@@ -53,9 +53,17 @@ pub(super) fn object_reference(object: &model::Object, created_at: Option<&Place
         kind => kind.name().to_owned(),
     };
     match created_at {
-        Some(place) if place.line > 0 => format!("{what} made at {}:{}", short_file(&place.file), place.line),
+        Some(place) if place.line > 0 && !is_of_std(&place.file) => {
+            format!("{what} made at {}:{}", short_file(&place.file), place.line)
+        }
         _ => what,
     }
+}
+
+/// Whether a file is the standard library's: of `map(Mutex::new)` that is where the closure is called.
+fn is_of_std(file: &str) -> bool {
+    file.starts_with("/rustc/")
+        || ["core", "std", "alloc"].iter().any(|name| file.contains(&format!("/library/{name}/")))
 }
 
 /// Appends `#1`, `#2`, … to references that are the same.
@@ -103,7 +111,14 @@ fn short_file(file: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::short_type;
+    use super::{is_of_std, short_type};
+
+    #[test]
+    fn places_in_the_standard_library_say_nothing() {
+        assert!(is_of_std("/rustc/0123abc/library/core/src/ops/function.rs"));
+        assert!(is_of_std("/home/a/.rustup/toolchains/x/lib/rustlib/src/rust/library/core/src/ops/function.rs"));
+        assert!(!is_of_std("src/library/mod.rs"));
+    }
 
     #[test]
     fn types_lose_the_paths_of_their_parts() {

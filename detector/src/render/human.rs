@@ -93,7 +93,7 @@ fn stack<'f>(what: &str, frames: &[Frame]) -> Option<Element<'f>> {
 /// What applies to the finding as a whole.
 fn details<'r>(finding: &'r Finding, report: &Report) -> Vec<Element<'r>> {
     let mut elements = vec![message(Level::NOTE, words::certainty(finding))];
-    elements.extend(words::assumption(finding, report).map(|text| message(Level::NOTE, text)));
+    elements.extend(words::assumption(finding).map(|text| message(Level::NOTE, text)));
     elements.push(message(Level::NOTE, words::seen(finding, report)));
     if !finding.help.is_empty() {
         elements.push(message(Level::HELP, finding.help.clone()));

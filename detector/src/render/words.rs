@@ -60,8 +60,11 @@ pub(super) fn took(finding: &Finding, edge: &Edge) -> String {
 /// ``wants `cache` for writing``, ``waits for a message from `channel` ``, …
 pub(super) fn wants(finding: &Finding, edge: &Edge) -> String {
     let object = object(finding, edge.wants);
-    let reference =
-        object.map_or_else(|| "something that was not recorded".to_owned(), |o| format!("`{}`", o.reference));
+    let reference = match object {
+        None => "something that was not recorded".to_owned(),
+        Some(Object { kind, label: Some(_), reference, .. }) if kind == "thread" => format!("thread `{reference}`"),
+        Some(Object { reference, .. }) => format!("`{reference}`"),
+    };
     match (edge.wanted_mode.as_deref(), object) {
         (Some("wait"), Some(Object { kind, .. })) if kind == "thread" => {
             "is parked until another thread unparks it".to_owned()
@@ -112,15 +115,15 @@ pub(super) fn frame(frame: &Frame) -> String {
     }
 }
 
-/// The lines that end a report: how the program ended, what was recorded, what is wrong, how many findings.
-/// What the finding takes for granted; said only where the program shows signs of more than was recorded.
-pub(super) fn assumption(finding: &Finding, report: &Report) -> Option<String> {
-    let has_signs = !report.coverage.unrecorded.is_empty() || report.stats.lost > 0;
+/// What the finding takes for granted.
+pub(super) fn assumption(finding: &Finding) -> Option<String> {
     let assumed = finding.assumes.iter().map(|assumption| match assumption.as_str() {
-        "all-communication-recorded" => "nothing that was not recorded keeps these threads apart (see the last lines)",
+        "all-communication-recorded" => {
+            "that nothing unrecorded (a barrier, a flag, another library's lock) keeps these threads apart"
+        }
         other => other,
     });
-    (has_signs && !finding.assumes.is_empty()).then(|| format!("assumes: {}", assumed.collect::<Vec<_>>().join("; ")))
+    (!finding.assumes.is_empty()).then(|| format!("assumes {}", assumed.collect::<Vec<_>>().join("; ")))
 }
 
 /// How often, where if there are several processes, and under which id.
@@ -131,6 +134,7 @@ pub(super) fn seen(finding: &Finding, report: &Report) -> String {
     format!("seen {times}{place}; id {}", finding.id)
 }
 
+/// The lines that end a report: how the program ended, what was recorded, what is wrong, how many findings.
 pub(super) fn closing(report: &Report) -> Vec<String> {
     let mut lines: Vec<String> = report.program.iter().map(program).collect();
     lines.push(recorded(report));
@@ -168,6 +172,9 @@ fn signal_name(signal: i32) -> &'static str {
 }
 
 fn recorded(report: &Report) -> String {
+    if !report.coverage.recorded_anything && report.problems.iter().any(|problem| problem.fatal) {
+        return "recorded: nothing".to_owned();
+    }
     if !report.coverage.recorded_anything {
         return "recorded: nothing. No process recorded anything: does the program use instrumented_sync? \
                 is its feature `record` on?"

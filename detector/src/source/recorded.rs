@@ -68,6 +68,17 @@ pub enum FileError {
         /// Its length in bytes.
         len: u64,
     },
+    /// The file has no header, or the beginning of one that was never written.
+    #[error(
+        "{path} holds no recording: it has {len} bytes, and a header alone has {HEADER_BYTES}; its process was \
+         killed while it began, or the file was cut: record again"
+    )]
+    Unbegun {
+        /// The file.
+        path: PathBuf,
+        /// Its length in bytes.
+        len: u64,
+    },
     /// The file does not begin like a process file.
     #[error("{path} is not a recording: it does not begin with DLCTRACE; remove it from the trace, or record again")]
     Foreign {
@@ -87,17 +98,18 @@ pub enum FileError {
 
 impl ProcessFile {
     /// Reads all but the events. `None` if the process was killed before it had written the header: such a file
-    /// is empty or all zeros, and holds nothing.
+    /// is all zeros, and holds nothing.
     ///
     /// # Errors
     ///
     /// If nothing in the file can be read.
     pub fn read(path: PathBuf, bytes: Box<dyn Bytes>) -> Result<Option<Self>, FileError> {
         let io_error = |source| FileError::Io { path: path.clone(), source };
-        let len = bytes.len().map_err(io_error)?;
         let head = bytes::copy(&*bytes, 0, HEADER_BYTES).map_err(io_error)?;
+        // After the header: a live process lengthens its file before it says so there.
+        let len = bytes.len().map_err(io_error)?;
         if head.iter().all(|byte| *byte == 0) {
-            return Ok(None);
+            return if head.len() < HEADER_BYTES { Err(FileError::Unbegun { path, len }) } else { Ok(None) };
         }
         if head.len() < HEADER_BYTES {
             return Err(FileError::Truncated { path, len });
@@ -109,6 +121,7 @@ impl ProcessFile {
             return Err(FileError::Version { path, source });
         }
         let made_ns = trace_format::words::word_at(&head, process::word::MONOTONIC_NS);
+        let taken = trace_format::words::word_at(&head, process::word::TAKEN);
         let mut file = Self {
             alive: liveness::is_alive(&header),
             path,
@@ -120,7 +133,7 @@ impl ProcessFile {
             problems: Vec::new(),
             bytes,
         };
-        if let Err(error) = file.read_chunks(len) {
+        if let Err(error) = file.read_chunks(len, taken) {
             file.problem(&format!("cannot be read to its end: {error}; what was read is reported"));
         }
         Ok(Some(file))
@@ -132,10 +145,11 @@ impl ProcessFile {
     }
 
     /// Walks the chunks. Where one should be and is not, the file ends, unless another one follows: then the file
-    /// is damaged there, and reading goes on behind the damage.
-    fn read_chunks(&mut self, len: u64) -> io::Result<()> {
+    /// is damaged there, and reading goes on behind the damage. The file once had `taken` bytes at least.
+    fn read_chunks(&mut self, len: u64, taken: u64) -> io::Result<()> {
         let mut at = HEADER_BYTES as u64;
         let mut damaged_at = None;
+        let mut whole_len = taken;
         while at < len {
             let head = bytes::copy(&*self.bytes, at, chunk::HEADER_BYTES)?;
             let Some(header) = chunk::Header::read(&Copied(&head)) else {
@@ -148,6 +162,13 @@ impl ProcessFile {
             }
             self.read_chunk(&header, at, len)?;
             at += header.bytes as u64;
+            whole_len = whole_len.max(at);
+        }
+        if whole_len > len {
+            self.problem(&format!(
+                "is truncated: it ends at byte {len}, and bytes up to {whole_len} were recorded; what is left was \
+                 analysed, copy or record it again"
+            ));
         }
         // What a killed process leaves is a chunk without a magic and with nothing in it.
         if let Some(damaged_at) = damaged_at
@@ -161,9 +182,6 @@ impl ProcessFile {
     fn read_chunk(&mut self, header: &chunk::Header, at: u64, len: u64) -> io::Result<()> {
         let start = at + chunk::HEADER_BYTES as u64;
         let published = at + header.head as u64;
-        if published > len {
-            self.problem(&format!("is truncated: it ends at byte {len}, within a chunk; copy or record it again"));
-        }
         let chunk = Chunk { start, end: published.min(len).max(start) };
         match header.kind {
             ChunkKind::EVENTS => self.segments.push(chunk),
@@ -175,7 +193,7 @@ impl ProcessFile {
             ChunkKind::DICTIONARY => {
                 // At most CHUNK_BYTES_MAX, and no more than the file has.
                 let payload = bytes::copy(&*self.bytes, chunk.start, (chunk.end - chunk.start) as usize)?;
-                // A chunk that the end of the file cuts was reported above.
+                // A chunk that the end of the file cuts is reported at the end.
                 if let Err(error) = self.dictionary.add(&payload)
                     && published <= len
                 {

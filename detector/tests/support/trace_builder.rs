@@ -5,7 +5,7 @@
 //! with R are read-write locks, with C channels, with K condition variables, with t threads, others mutexes.
 //!
 //! `acq read try tryread req block rel down | fork t join t scoped t scope_end body_end end | send C recv C
-//! drop C disconnected C | notify K wake K | unpark t park | lost`
+//! sent C drop C disconnected C rdrop C refused C | notify K wake K | unpark t park | lost`
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -216,7 +216,10 @@ impl Process {
                 let message = self.messages.get_mut(name).and_then(VecDeque::pop_front).expect("a message");
                 self.emit(thread, Kind::RECEIVE, Flags::NONE, 0, name, message);
             }
+            "sent" => self.emit(thread, Kind::SENT, Flags::NONE, 0, name, number),
             "drop" => self.emit(thread, Kind::HANDLE_DROP, Flags::SENDER, 0, name, 0),
+            "rdrop" => self.emit(thread, Kind::HANDLE_DROP, Flags::RECEIVER, 0, name, 0),
+            "refused" => self.emit(thread, Kind::SEND_FAILED, Flags::DISCONNECTED, 0, name, number),
             "disconnected" => self.emit(thread, Kind::RECEIVE_FAILED, Flags::DISCONNECTED, 0, name, 0),
             "notify" | "unpark" => {
                 self.emit(thread, Kind::NOTIFY, Flags::NONE, 0, name, number);
@@ -248,6 +251,8 @@ impl Process {
             file.extend(self.slot_chunk());
         }
         self.segments().into_iter().for_each(|segment| file.extend(segment));
+        let taken = (file.len() as u64).to_le_bytes();
+        file[process::word::TAKEN * 8..][..8].copy_from_slice(&taken);
         file
     }
 

@@ -5,7 +5,7 @@ use crate::{
     support::program::{command_of, start, tell},
 };
 use instrumented_sync::{Mutex, trace};
-use std::{env, fs, os::unix::fs::PermissionsExt};
+use std::{env, fs, os::unix::fs::PermissionsExt, process::Command};
 
 pub(crate) fn locks() {
     // SAFETY: no precondition.
@@ -22,7 +22,10 @@ pub(crate) fn locks() {
 fn the_environment_of_a_privileged_program_is_ignored() {
     let dir = tempfile::tempdir().unwrap();
     let (exe, trace) = (dir.path().join("program"), dir.path().join("trace"));
-    fs::copy(env::current_exe().unwrap(), &exe).unwrap();
+    // By a process of its own: a file that this one writes stays open for writing in whatever another test forks
+    // just then, and cannot be run for that moment.
+    let copied = Command::new("cp").arg(env::current_exe().unwrap()).arg(&exe).status().unwrap();
+    assert!(copied.success());
     fs::create_dir(&trace).unwrap();
     fs::set_permissions(&trace, fs::Permissions::from_mode(0o777)).unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
