@@ -139,6 +139,33 @@ fn a_disconnected_channel_prevents_it() {
 }
 
 #[test]
+fn a_dropped_receiver_prevents_it() {
+    let script = "
+        t1: acq A@1 | acq B@2 | rel B | rel A | rdrop C
+        t2: send C | refused C | acq B@3 | acq A@4 | rel A | rel B
+    ";
+    assert!(cycles(script).is_empty());
+    assert_eq!(cycles(&script.replace("rel A | rdrop C", "rel A")), ["A B"]);
+}
+
+#[test]
+fn a_rendezvous_prevents_it_in_both_directions() {
+    let script = "
+        t2: send C
+        t1: acq A@1 | acq B@2 | rel B | rel A | recv C
+        t2: sent C | acq B@3 | acq A@4 | rel A | rel B
+    ";
+    assert!(cycles(script).is_empty());
+    assert_eq!(cycles(&script.replace("sent C | ", "")), ["A B"]);
+    let after_receive = "
+        t2: send C
+        t1: recv C | acq A@1 | acq B@2 | rel B | rel A
+        t2: sent C | acq B@3 | acq A@4 | rel A | rel B
+    ";
+    assert_eq!(cycles(after_receive), ["A B"]);
+}
+
+#[test]
 fn a_notify_prevents_it() {
     assert!(
         cycles(
@@ -190,9 +217,19 @@ fn readers_need_a_queued_writer() {
     ";
     assert!(cycles(readers).is_empty());
     let writers = "
-        t3: acq RA@5 | rel RA | acq RB@6 | rel RB
+        t3: acq RA@5 | rel RA
+        t4: acq RB@6 | rel RB
     ";
     assert_eq!(cycles(&format!("{readers}{writers}")), ["RA RB"]);
+    let one_for_both = "
+        t3: acq RA@5 | rel RA | acq RB@6 | rel RB
+    ";
+    assert!(cycles(&format!("{readers}{one_for_both}")).is_empty(), "it cannot queue at both");
+    let takes_turns = "
+        t3: acq RA@5 | rel RA | acq RB@6 | rel RB
+        t4: acq RA@5 | rel RA
+    ";
+    assert_eq!(cycles(&format!("{readers}{takes_turns}")), ["RA RB"]);
     let one = "
         t3: acq RA@5 | rel RA
     ";

@@ -15,11 +15,16 @@ use super::{ALL_RECORDED, Help, RawEdge, RawFinding, mode_name};
 use crate::{
     finding::{Certainty, Code, Problem},
     graph::lock_order::{Component, Edge, LockOrder},
-    model::{Model, NestedAcquire},
+    model::{Model, NestedAcquire, SiteId},
 };
+use rustc_hash::FxHashMap;
 
-/// Findings of one component; what is left beyond them overlaps with them.
+/// Different findings of one component; what is left beyond them overlaps with them.
 const FINDINGS_PER_COMPONENT_MAX: usize = 256;
+
+/// Raw findings that are kept of cycles whose sites and modes are the same: they may be about locks of other
+/// types or names. Further ones are counted with the first.
+const RAW_FINDINGS_PER_KIND_MAX: usize = 8;
 
 /// Steps of the search for cycles in one component, about a tenth of a second.
 const CYCLE_STEPS_MAX: u64 = 4_000_000;
@@ -48,18 +53,52 @@ pub fn run(model: &Model) -> (Vec<RawFinding>, Vec<Problem>) {
 fn search(model: &Model, order: &LockOrder, component: &Component, findings: &mut Vec<RawFinding>) -> Option<String> {
     let mut assigner = Assigner::new(model);
     let mut cycles = Cycles::new(model, order, component, CYCLE_STEPS_MAX);
+    let mut kinds: FxHashMap<Vec<EdgeKey>, Vec<usize>> = FxHashMap::default();
     while let Some(path) = cycles.next_cycle() {
         let edges: Vec<&Edge> = path.iter().filter_map(|edge| order.edge(*edge)).collect();
         let Some(instances) = assigner.assign(&edges) else { continue };
-        findings.push(finding(model, &edges, &instances));
-        if findings.len() >= FINDINGS_PER_COMPONENT_MAX {
+        let finding = finding(model, &edges, &instances);
+        let key = key(&edges);
+        if kinds.len() >= FINDINGS_PER_COMPONENT_MAX && !kinds.contains_key(&key) {
             return Some(format!("{FINDINGS_PER_COMPONENT_MAX} findings"));
+        }
+        let of_kind = kinds.entry(key).or_default();
+        let alike = of_kind.iter().copied().find(|idx| are_alike(model, &findings[*idx], &finding));
+        let full = of_kind.first().copied().filter(|_| of_kind.len() >= RAW_FINDINGS_PER_KIND_MAX);
+        if let Some(known) = alike.or(full).and_then(|idx| findings.get_mut(idx)) {
+            known.count = known.count.saturating_add(finding.count);
+        } else {
+            of_kind.push(findings.len());
+            findings.push(finding);
         }
     }
     if assigner.was_cut() {
         return Some("too many repeats".to_owned());
     }
     cycles.was_cut().then(|| format!("{CYCLE_STEPS_MAX} steps"))
+}
+
+/// Where and how a lock was held, where and how the next one was wanted.
+type EdgeKey = (SiteId, u8, SiteId, u8);
+
+/// What cycles at the same sites have in common, whatever edge they begin with.
+fn key(edges: &[&Edge]) -> Vec<EdgeKey> {
+    let key = |edge: &&Edge| (edge.held.site, edge.held.mode as u8, edge.site, edge.mode as u8);
+    let mut keys: Vec<EdgeKey> = edges.iter().map(key).collect();
+    let rotated = |start: usize| keys.iter().cycle().skip(start).take(keys.len());
+    let least = (0..keys.len()).min_by(|a, b| rotated(*a).cmp(rotated(*b)));
+    keys.rotate_left(least.unwrap_or_default());
+    keys
+}
+
+/// Whether two findings at the same sites are about locks of the same types and names.
+fn are_alike(model: &Model, a: &RawFinding, b: &RawFinding) -> bool {
+    let class = |edge: &RawEdge| {
+        let object = model.objects.get(edge.holds?.0.idx())?;
+        Some((edge.holds?.2, object.kind, object.type_name.as_str(), object.label.as_deref()))
+    };
+    let (a, b): (Vec<_>, Vec<_>) = (a.edges.iter().map(class).collect(), b.edges.iter().map(class).collect());
+    (0..a.len()).any(|start| a.iter().cycle().skip(start).take(a.len()).eq(&b))
 }
 
 fn finding(model: &Model, edges: &[&Edge], instances: &[&NestedAcquire]) -> RawFinding {

@@ -5,7 +5,7 @@ use super::{
     objects::Objects,
 };
 use crate::source::{ProcessFile, Run, scan};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use trace_format::{Event, Flags, Kind, Mode};
 
 /// What is known about a process file before its events are put in order.
@@ -25,6 +25,10 @@ pub struct FirstPass {
     pub(super) sections: Sections,
     /// By channel: how many senders are dropped in all.
     pub(super) sender_drops: FxHashMap<u32, u64>,
+    /// By channel: how many receivers are dropped in all.
+    pub(super) receiver_drops: FxHashMap<u32, u64>,
+    /// Channels without capacity on which some send returned.
+    pub(super) rendezvous: FxHashSet<u32>,
     has_shared: Vec<bool>,
 }
 
@@ -70,6 +74,8 @@ struct Counts {
     sections_of: Vec<u32>,
     sections: Sections,
     sender_drops: FxHashMap<u32, u64>,
+    receiver_drops: FxHashMap<u32, u64>,
+    rendezvous: FxHashSet<u32>,
     names: [Names; 256],
     n_events: u64,
     n_unknown: u64,
@@ -83,6 +89,8 @@ impl Counts {
             sections_of: Vec::new(),
             sections: Sections::new(n_events_max),
             sender_drops: FxHashMap::default(),
+            receiver_drops: FxHashMap::default(),
+            rendezvous: FxHashSet::default(),
             names: names_by_kind(),
             n_events: 0,
             n_unknown: 0,
@@ -104,9 +112,7 @@ impl Counts {
         }
         let Some(first) = self.firsts.get_mut(object as usize) else { return };
         if !is_lock_kind(kind) {
-            if kind == Kind::HANDLE_DROP && event.flags().handle() == Flags::SENDER {
-                *self.sender_drops.entry(object).or_default() += 1;
-            }
+            self.add_message(event, object);
             return;
         }
         let seq = event.seq();
@@ -122,6 +128,17 @@ impl Counts {
                 }
             }
             _ => first.release = first.release.min(seq),
+        }
+    }
+
+    fn add_message(&mut self, event: Event, object: u32) {
+        match (event.kind(), event.flags().handle()) {
+            (Kind::HANDLE_DROP, Flags::SENDER) => *self.sender_drops.entry(object).or_default() += 1,
+            (Kind::HANDLE_DROP, Flags::RECEIVER) => *self.receiver_drops.entry(object).or_default() += 1,
+            (Kind::SENT, _) => {
+                self.rendezvous.insert(object);
+            }
+            _ => {}
         }
     }
 
@@ -149,6 +166,8 @@ impl Counts {
             runs,
             sections: self.sections,
             sender_drops: self.sender_drops,
+            receiver_drops: self.receiver_drops,
+            rendezvous: self.rendezvous,
         }
     }
 }

@@ -30,8 +30,11 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct Rules<M> {
     messages: FxHashMap<(u32, u64), M>,
+    /// Messages that were received, of channels without capacity.
+    received: FxHashMap<(u32, u64), M>,
     notifies: FxHashMap<u32, Notifies<M>>,
     drops: FxHashMap<u32, Drops<M>>,
+    receiver_drops: FxHashMap<u32, Drops<M>>,
     forks: FxHashMap<u32, M>,
     scopes: FxHashMap<u64, Vec<u32>>,
     threads: Vec<ThreadState<M>>,
@@ -54,7 +57,7 @@ struct Notifies<M> {
     forgotten: u64,
 }
 
-/// Senders of one channel that were dropped: the latest mark of each thread that dropped any.
+/// Senders, or receivers, of one channel that were dropped: the latest mark of each thread that dropped any.
 #[derive(Debug)]
 struct Drops<M> {
     n: u64,
@@ -66,8 +69,10 @@ impl<M: Clone> Rules<M> {
         let thread = || ThreadState { forked_by: None, body: None, end: None, is_body_over: false, is_over: false };
         Self {
             messages: FxHashMap::default(),
+            received: FxHashMap::default(),
             notifies: FxHashMap::default(),
             drops: FxHashMap::default(),
+            receiver_drops: FxHashMap::default(),
             forks: FxHashMap::default(),
             scopes: FxHashMap::default(),
             threads: (0..n_threads).map(|_| thread()).collect(),
@@ -82,9 +87,11 @@ impl<M: Clone> Rules<M> {
         match event.kind() {
             Kind::RECEIVE => ready_if(self.messages.contains_key(&(object, seq)), Place::Object(object)),
             Kind::RECEIVE_FAILED if event.flags().has(Flags::DISCONNECTED) => {
-                let n_expected = first.sender_drops.get(&object).copied().unwrap_or(0);
-                let n_seen = self.drops.get(&object).map_or(0, |drops| drops.n);
-                ready_if(n_seen >= n_expected, Place::Object(object))
+                ready_if(all_dropped(&first.sender_drops, &self.drops, object), Place::Object(object))
+            }
+            Kind::SENT => ready_if(self.received.contains_key(&(object, seq)), Place::Object(object)),
+            Kind::SEND_FAILED if event.flags().has(Flags::DISCONNECTED) => {
+                ready_if(all_dropped(&first.receiver_drops, &self.receiver_drops, object), Place::Object(object))
             }
             Kind::WAKE if seq > 0 => {
                 let notified = |notifies: &Notifies<M>| {
@@ -140,6 +147,16 @@ impl<M: Clone> Rules<M> {
                     sink.arrive(thread, mark);
                 }
             }
+            Kind::SENT => {
+                if let Some(mark) = self.received.remove(&(object, event.seq())) {
+                    sink.arrive(thread, &mark);
+                }
+            }
+            Kind::SEND_FAILED if event.flags().has(Flags::DISCONNECTED) => {
+                for (_, mark) in self.receiver_drops.get(&object).map_or(&[][..], |drops| &drops.marks) {
+                    sink.arrive(thread, mark);
+                }
+            }
             Kind::WAKE => {
                 let Some(notifies) = self.notifies.get_mut(&object) else { return };
                 if let Some(mark) = notifies.take(event.seq()) {
@@ -179,6 +196,10 @@ impl<M: Clone> Rules<M> {
                 self.messages.insert((object, event.seq()), sink.depart(thread));
                 Some(Place::Object(object))
             }
+            Kind::RECEIVE if first.rendezvous.contains(&object) => {
+                self.received.insert((object, event.seq()), sink.depart(thread));
+                Some(Place::Object(object))
+            }
             Kind::SEND_FAILED => {
                 self.messages.remove(&(object, event.seq()));
                 None
@@ -195,6 +216,10 @@ impl<M: Clone> Rules<M> {
             }
             Kind::HANDLE_DROP if event.flags().handle() == Flags::SENDER => {
                 self.drops.entry(object).or_default().add(thread, sink.depart(thread));
+                Some(Place::Object(object))
+            }
+            Kind::HANDLE_DROP if event.flags().handle() == Flags::RECEIVER => {
+                self.receiver_drops.entry(object).or_default().add(thread, sink.depart(thread));
                 Some(Place::Object(object))
             }
             Kind::FORK => {
@@ -259,6 +284,11 @@ impl<M: Clone> Rules<M> {
         let starter_of = |thread: &u32| self.thread(*thread).and_then(|state| state.forked_by);
         std::iter::successors(starter_of(&thread), starter_of).take(ANCESTORS_MAX).any(|starter| starter == ancestor)
     }
+}
+
+/// Whether all drops of a channel's handles that the trace has were seen.
+fn all_dropped<M>(expected: &FxHashMap<u32, u64>, seen: &FxHashMap<u32, Drops<M>>, object: u32) -> bool {
+    seen.get(&object).map_or(0, |drops| drops.n) >= expected.get(&object).copied().unwrap_or(0)
 }
 
 impl<M: Clone> Notifies<M> {

@@ -72,16 +72,40 @@ impl<'a> Assigner<'a> {
     }
 
     /// Whether there is a writer wherever a reader would wait for a reader: in no thread of the cycle, since those
-    /// wait elsewhere, and able to be under way together with all of them.
+    /// wait elsewhere, and able to be under way together with all of them and with the other writers, each of
+    /// which queues at one lock.
     fn has_writers(&self, edges: &[&Edge], waits: &[Waits], chosen: &[&NestedAcquire], steps_left: &mut u64) -> bool {
         let behind = edges.iter().zip(waits).filter(|(_, waits)| **waits == Waits::BehindWriter);
-        behind.map(|(edge, _)| edge.wants).all(|lock| {
-            let mut writers = self.writers.get(&lock).into_iter().flatten();
-            writers.any(|writer| {
-                *steps_left = steps_left.saturating_sub(chosen.len() as u64).max(1);
-                chosen.iter().all(|instance| self.model.may_overlap(writer, instance))
-            })
-        })
+        let writers_of = |(edge, _): (&&Edge, _)| self.writers.get(&edge.wants).map_or(&[][..], Vec::as_slice);
+        let candidates: Vec<&[&NestedAcquire]> = behind.map(writers_of).collect();
+        if candidates.is_empty() {
+            return true;
+        }
+        // Backtracking as in `assign`.
+        let (mut queued, mut tried): (Vec<&NestedAcquire>, Vec<usize>) = (Vec::new(), vec![0]);
+        while let Some(n_tried) = tried.last_mut() {
+            let writer = candidates.get(queued.len()).and_then(|writers| writers.get(*n_tried));
+            *n_tried += 1;
+            let Some(writer) = writer else {
+                tried.pop();
+                queued.pop();
+                continue;
+            };
+            // `assign` sees that the steps are used up.
+            *steps_left = steps_left.saturating_sub((chosen.len() + queued.len()) as u64).max(1);
+            if *steps_left == 1 {
+                return false;
+            }
+            if !chosen.iter().chain(&queued).all(|other| self.model.may_overlap(writer, other)) {
+                continue;
+            }
+            queued.push(writer);
+            if queued.len() == candidates.len() {
+                return true;
+            }
+            tried.push(0);
+        }
+        false
     }
 }
 

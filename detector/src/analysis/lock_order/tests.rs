@@ -81,6 +81,8 @@ fn readers_wait_for_readers_only_behind_a_writer_of_a_third_thread() {
     fixture.writer(2, &[], "A");
     fixture.writer(0, &[], "B");
     assert_eq!(n_findings(&fixture), 0, "the writer of B is a reader in the cycle");
+    fixture.writer(2, &[], "B");
+    assert_eq!(n_findings(&fixture), 0, "one writer cannot queue at both");
     fixture.writer(3, &[], "B");
     let (findings, _) = run(&fixture.model);
     assert_eq!(findings.len(), 1);
@@ -166,4 +168,32 @@ fn a_dense_component_is_cut_and_says_so() {
     assert_eq!(findings.len(), FINDINGS_PER_COMPONENT_MAX);
     assert_eq!(problems.len(), 1);
     assert!(!problems[0].fatal);
+}
+
+#[test]
+fn repeats_at_one_pair_of_sites_are_counted_and_leave_room_for_another_bug() {
+    const N_LOCKS: u32 = 40;
+    for labelled in [true, false] {
+        let mut fixture = Fixture::default();
+        for a in 0..N_LOCKS {
+            for b in (0..N_LOCKS).filter(|b| *b != a) {
+                let (held, wanted) = (format!("L{a}"), format!("L{b}"));
+                let nested = fixture.nested(u32::from(a > b), &[(&held, X)], &wanted, X);
+                (nested.holds[0].site, nested.site) = (SiteId(0), SiteId(1));
+            }
+        }
+        // Another bug, of the last locks.
+        fixture.nested(0, &[("L38", X)], "M", X);
+        fixture.nested(1, &[("M", X)], "L38", X);
+        if !labelled {
+            fixture.model.objects.iter_mut().for_each(|object| object.label = None);
+        }
+        let (findings, problems) = run(&fixture.model);
+        assert_eq!(problems, []);
+        let of_loop = findings.iter().filter(|finding| finding.edges[0].holds.unwrap().2 == SiteId(0));
+        let counts: Vec<u64> = of_loop.map(|finding| finding.count).collect();
+        assert_eq!(counts.iter().sum::<u64>(), u64::from(N_LOCKS * (N_LOCKS - 1) / 2));
+        let n_kept = if labelled { RAW_FINDINGS_PER_KIND_MAX } else { 1 };
+        assert_eq!((counts.len(), findings.len()), (n_kept, n_kept + 1));
+    }
 }
