@@ -15,7 +15,7 @@ use std::{
 };
 use trace_format::{Event, Flags, Kind, Mode, ObjectId};
 
-pub(crate) use crate::recorder::latch::recording;
+pub(crate) use crate::recorder::{latch::recording, process::generation};
 
 /// A source location, as `#[track_caller]` hands it on.
 pub(crate) type Site = &'static Location<'static>;

@@ -17,8 +17,8 @@
 pub(crate) mod latch;
 pub(crate) mod local;
 pub(crate) mod platform;
+pub(crate) mod process;
 
-mod process;
 mod site;
 mod stack;
 mod table;

@@ -43,11 +43,16 @@ fn decide() -> bool {
     // The environment is read with the program's allocator. Should that use one of our locks, its operation
     // finds this thread busy and goes through unrecorded.
     let Some(_busy) = Local::enter() else { return false };
+    let wanted = if platform::is_secure() { None } else { std::env::var_os(trace_format::TRACE_VARIABLE) };
+    let wanted = wanted.filter(|dir| !dir.is_empty());
+    if wanted.is_some() {
+        // Before any lock is taken that another thread's fork could leave locked in the child.
+        platform::install_hooks();
+    }
     let mut refusal = REFUSAL.lock().unwrap_or_else(PoisonError::into_inner);
     // Relaxed: REFUSAL is held.
     if STATE.load(Ordering::Relaxed) == UNDECIDED {
-        let wanted = if platform::is_secure() { None } else { std::env::var_os(trace_format::TRACE_VARIABLE) };
-        let started = wanted.filter(|dir| !dir.is_empty()).map(|dir| process::configure(Path::new(&dir)));
+        let started = wanted.map(|dir| process::configure(Path::new(&dir)));
         let on = matches!(started, Some(Ok(())));
         *refusal = started.and_then(Result::err);
         // Relaxed: see `recording`.
@@ -63,6 +68,7 @@ pub(crate) fn start(dir: &Path) -> Result<(), StartError> {
         return Err(StartError::AlreadyRecording);
     }
     let Some(_busy) = Local::enter() else { return Err(StartError::Reentrant) };
+    platform::install_hooks();
     let _decided = REFUSAL.lock().unwrap_or_else(PoisonError::into_inner);
     // Relaxed: REFUSAL is held, which serialises everybody who turns recording on.
     if STATE.load(Ordering::Relaxed) == ON {

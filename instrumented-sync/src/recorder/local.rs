@@ -167,7 +167,10 @@ thread_local! {
 
 /// While it lives, operations of this thread go through unrecorded.
 pub(crate) struct Busy {
+    /// What the thread's `end` will be.
     end: usize,
+    /// The program's `errno`.
+    errno: i32,
 }
 
 impl Drop for Busy {
@@ -177,6 +180,7 @@ impl Drop for Busy {
             compiler_fence(Ordering::SeqCst);
             // Relaxed: for this thread.
             local.end.store(self.end, Ordering::Relaxed);
+            platform::set_errno(self.errno);
         });
     }
 }
@@ -203,7 +207,7 @@ impl Local {
             let end = local.end.swap(BUSY, Ordering::Relaxed);
             // Pairs with the fence in `Busy::drop`.
             compiler_fence(Ordering::SeqCst);
-            (end != BUSY).then(|| Busy { end })
+            (end != BUSY).then(|| Busy { end, errno: platform::errno() })
         })
     }
 

@@ -2,7 +2,11 @@
 //!
 //! The only module with such code; another platform is another version of it.
 
-use std::{fs::File, io::Read};
+use std::{
+    fs::File,
+    io::Read,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 /// Whether the program runs with raised privileges: its environment is not to be obeyed then.
 pub(super) fn is_secure() -> bool {
@@ -33,6 +37,26 @@ pub(super) fn stack_pointer() -> usize {
         pointer = &raw const here as usize;
     }
     pointer
+}
+
+/// The longest file that the process may write, in bytes.
+pub(super) fn file_bytes_max() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid place for the answer.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) } == 0;
+    if known { limit.rlim_cur } else { u64::MAX }
+}
+
+/// `errno` of this thread, which is the program's: what the recorder asks of the kernel must not show in it.
+pub(super) fn errno() -> i32 {
+    // SAFETY: the C library keeps a thread's `errno` there as long as the thread lives.
+    unsafe { *libc::__errno_location() }
+}
+
+/// Puts `errno` back.
+pub(super) fn set_errno(errno: i32) {
+    // SAFETY: as in `errno`.
+    unsafe { *libc::__errno_location() = errno };
 }
 
 /// Id of this process.
@@ -125,14 +149,16 @@ extern "C" fn at_thread_end(_: *mut libc::c_void) {
 
 /// Installs the hooks for fork and exit, once per process image.
 pub(super) fn install_hooks() {
-    static INSTALLED: std::sync::Once = std::sync::Once::new();
-    INSTALLED.call_once(|| {
+    // Not a `Once`: it could be half-way at a fork, and a child would wait for it for ever. Relaxed: it is only
+    // asked who comes first.
+    static INSTALLED: AtomicBool = AtomicBool::new(false);
+    if !INSTALLED.swap(true, Ordering::Relaxed) {
         // SAFETY: the hooks are functions of this program. They touch this thread's own cells and atomics
         // only, which is allowed between fork and exec.
         unsafe { libc::pthread_atfork(Some(before_fork), None, Some(after_fork_in_child)) };
         // SAFETY: the hook is a function of this program.
         unsafe { libc::atexit(at_exit) };
-    });
+    }
 }
 
 extern "C" fn before_fork() {

@@ -41,6 +41,15 @@ static NEXT_OBJECT: AtomicU64 = AtomicU64::new(1);
 /// What [`NEXT_OBJECT`] was at the latest fork that this process came from.
 static FORKED_NEXT_OBJECT: AtomicU64 = AtomicU64::new(0);
 
+/// How often this process was forked, counted from the first.
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+/// Differs between a process and what is forked from it: threads of another generation do not exist here.
+pub(crate) fn generation() -> u64 {
+    // Relaxed: changes while the process has one thread only.
+    FORKS.load(Relaxed)
+}
+
 struct Global(UnsafeCell<Mutex<Process>>);
 
 // SAFETY: the mutex is shared as any mutex is; `after_fork_in_child` alone writes the cell, and at that moment
@@ -72,7 +81,6 @@ fn with<R>(f: impl FnOnce(&mut Process) -> R) -> Option<R> {
         // Relaxed: stored before this process had a second thread.
         file.open(FORKED_NEXT_OBJECT.load(Relaxed))?;
         HEADER.store(file.header().as_ptr().cast_mut(), Relaxed);
-        platform::install_hooks();
         dictionary.describe_program(file);
     }
     Some(f(&mut process))
@@ -170,6 +178,8 @@ pub(super) fn at_exit() {
 /// Async-signal-safe: stores only. The lock may have been held by a thread that does not exist here, so it is
 /// replaced, not taken; what it guarded is forgotten with it (the memory stays, copy-on-write).
 pub(super) fn after_fork_in_child() {
+    // Relaxed: the child has one thread.
+    FORKS.fetch_add(1, Relaxed);
     HEADER.store(std::ptr::null_mut(), Relaxed);
     // Relaxed: as in `with`.
     FORKED_NEXT_OBJECT.store(NEXT_OBJECT.load(Relaxed), Relaxed);

@@ -29,9 +29,9 @@ const CHECKS_AT: usize = 3;
 /// Return addresses further away than this are not checked: a stack is surely mapped that far.
 const DISTANCE_WORDS_MAX: usize = 4096;
 
-/// Captures of a thread before an entry of the same location and depth is taken as it is: at some microseconds
-/// each, a program that keeps showing new paths would do nothing else.
-const CAPTURES_MAX: u64 = 1 << 16;
+/// Captures of a thread before the location alone is the key: at some microseconds each, a program that keeps
+/// showing new paths, as a recursion that locks at every level, would do nothing else.
+const CAPTURES_MAX: u64 = 1 << 14;
 
 /// Words that the cache needs.
 pub(super) const CACHE_WORDS: usize = SETS * WAYS * ENTRY_WORDS;
@@ -42,14 +42,21 @@ type Site = &'static Location<'static>;
 #[inline]
 pub(super) fn find(area: Area, location: Site, stack_pointer: usize) -> Option<u32> {
     let address = std::ptr::from_ref(location).addr();
+    let stack_pointer = depth(area, stack_pointer);
     for entry in set(area, address, stack_pointer).chunks_exact(ENTRY_WORDS) {
         // Relaxed, here and below: the area is this thread's own; atomics only because it came out of a mapping.
         let is_key = entry[0].load(Relaxed) == address as u64 && entry[1].load(Relaxed) == stack_pointer as u64;
-        if is_key && (is_path(entry, stack_pointer) || area.captures() > CAPTURES_MAX) {
+        if is_key && is_path(entry, stack_pointer) {
             return Some(entry[2].load(Relaxed) as u32);
         }
     }
     None
+}
+
+/// The stack pointer as part of the key; 0, which no stack has, when the thread has captured enough.
+#[inline]
+fn depth(area: Area, stack_pointer: usize) -> usize {
+    if area.captures() > CAPTURES_MAX { 0 } else { stack_pointer }
 }
 
 /// Whether the checked return addresses are on the stack where the entry says.
@@ -67,16 +74,15 @@ fn is_path(entry: &[AtomicU64], stack_pointer: usize) -> bool {
 #[inline(never)]
 pub(super) fn enter(area: Area, location: Site, stack_pointer: usize) -> u32 {
     let stack = Stack::capture();
+    // Also a site of 0 is remembered: a dictionary that cannot grow would cost a capture at every operation.
     let site = process::intern_site(location, stack.addresses());
-    if site == 0 {
-        return 0;
-    }
     let address = std::ptr::from_ref(location).addr();
     let way = area.count_capture() as usize % WAYS;
+    let stack_pointer = depth(area, stack_pointer);
     let entry = &set(area, address, stack_pointer)[way * ENTRY_WORDS..][..ENTRY_WORDS];
     let above = stack.return_addresses().filter_map(|(address, at)| {
         let distance = at.checked_sub(stack_pointer)? / 8;
-        (distance > 0).then_some((address, distance))
+        (distance > 0 && stack_pointer != 0).then_some((address, distance))
     });
     let mut checks = above.take_while(|(address, distance)| {
         *distance <= DISTANCE_WORDS_MAX && word_at(stack_pointer, *distance) == *address

@@ -47,6 +47,8 @@ struct Tickets {
     queue: VecDeque<(u64, Arc<Ticket>)>,
     n_issued: u64,
     n_notifies: u64,
+    /// Generation of the process that the queued threads belong to.
+    generation: u64,
 }
 
 /// One thread's wait: the number of the notify that ended it, once there is one.
@@ -73,7 +75,7 @@ impl Condvar {
     #[track_caller]
     #[inline]
     pub const fn new() -> Self {
-        let tickets = Tickets { queue: VecDeque::new(), n_issued: 0, n_notifies: 0 };
+        let tickets = Tickets { queue: VecDeque::new(), n_issued: 0, n_notifies: 0, generation: 0 };
         Self { identity: Identity::new(), tickets: native::Mutex::new(tickets), native: native::Condvar::new() }
     }
 
@@ -267,7 +269,13 @@ impl Condvar {
 
     fn tickets(&self) -> native::MutexGuard<'_, Tickets> {
         // Nothing panics while the queue is locked, but for a failed allocation, which leaves it as it was.
-        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        if tickets.generation != probe::generation() {
+            // Forked: the threads that wait are the parent's, and a notify here must not be spent on them.
+            tickets.generation = probe::generation();
+            tickets.queue.clear();
+        }
+        tickets
     }
 }
 

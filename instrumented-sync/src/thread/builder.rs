@@ -59,11 +59,11 @@ impl Builder {
         let announced = start::announce(Location::caller(), None);
         let thread = Thread::announced(announced.object);
         let shared = thread.clone();
-        let spawned = self.native.spawn(move || {
+        let body = move || {
             shared.make_current();
             announced.run(f)
-        });
-        let native = spawned.inspect_err(|_| announced.failed())?;
+        };
+        let native = announced.starting(|| self.native.spawn(body))?;
         Ok(JoinHandle::new(native, thread))
     }
 
@@ -89,11 +89,11 @@ impl Builder {
         let announced = start::announce(Location::caller(), Some(scope.address()));
         let thread = Thread::announced(announced.object);
         let shared = thread.clone();
-        let spawned = self.native.spawn_scoped(scope.native(), move || {
+        let body = move || {
             shared.make_current();
             announced.run(f)
-        });
-        let native = spawned.inspect_err(|_| announced.failed())?;
+        };
+        let native = announced.starting(|| self.native.spawn_scoped(scope.native(), body))?;
         Ok(ScopedJoinHandle::new(native, thread))
     }
 }

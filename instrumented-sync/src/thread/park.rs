@@ -35,8 +35,12 @@ pub fn current() -> Thread {
     let thread = CURRENT.try_with(|current| current.get_or_init(Thread::foreign).clone());
     // In a destructor that runs after that of `CURRENT`, a handle of its own works as well.
     let thread = thread.unwrap_or_else(|_| Thread::foreign());
-    if thread.object() == 0 && probe::recording() {
-        thread.set_object(probe::this_thread());
+    if probe::recording() {
+        // Not only if it has none: in a forked child it has that of the parent's thread.
+        let object = probe::this_thread();
+        if thread.object() != object {
+            thread.set_object(object);
+        }
     }
     thread
 }

@@ -22,9 +22,15 @@ pub(super) fn announce(site: probe::Site, scope: Option<u64>) -> Announced {
 }
 
 impl Announced {
-    /// The thread could not be started.
-    pub(super) fn failed(self) {
-        self.event(Kind::FORK_FAILED, Flags::NONE);
+    /// Starts the thread by `native`. If that fails, or panics over the thread's name, the announcement is taken
+    /// back.
+    pub(super) fn starting<R>(self, native: impl FnOnce() -> std::io::Result<R>) -> std::io::Result<R> {
+        let taken_back = TakenBack { announced: self };
+        let started = native();
+        if started.is_ok() {
+            std::mem::forget(taken_back);
+        }
+        started
     }
 
     /// Runs a thread's closure on that thread, between its BEGIN and its `BODY_END`.
@@ -41,6 +47,17 @@ impl Announced {
         if self.object != 0 {
             probe::append(Event::new(kind, flags, 0, ObjectId(self.object), 0));
         }
+    }
+}
+
+/// Records that a thread was not started after all.
+struct TakenBack {
+    announced: Announced,
+}
+
+impl Drop for TakenBack {
+    fn drop(&mut self) {
+        self.announced.event(Kind::FORK_FAILED, Flags::NONE);
     }
 }
 

@@ -118,7 +118,7 @@ impl Local {
         if self.prepare() {
             self.append(Event::new(Kind::END, Flags::NONE, 0, ObjectId(self.thread.get()), 0));
         }
-        let Some(busy) = Self::enter() else { return };
+        let Some(mut busy) = Self::enter() else { return };
         self.count_scratch();
         if let Some(segment) = self.segment.take() {
             process::return_segment(segment, self.target.get() == Target::Scratch);
@@ -139,9 +139,7 @@ impl Local {
         // A later destructor that locks begins anew, as another thread.
         self.announced.set(0);
         self.n_holds.set(0);
-        std::mem::forget(busy);
-        // Relaxed: for this thread.
-        self.end.store(NO_END, Ordering::Relaxed);
+        busy.end = NO_END;
     }
 
     /// Forgets all memory but the private one.

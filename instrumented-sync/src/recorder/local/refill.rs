@@ -4,7 +4,7 @@ use super::{
     super::process, Local, PAGE_WORDS, ROOM_WORDS, SCRATCH_AT, SCRATCH_WORDS, SEGMENT_BYTES_LAST, SLACK_WORDS, Target,
     life,
 };
-use std::sync::atomic::{AtomicU64, Ordering, compiler_fence};
+use std::sync::atomic::{AtomicU64, Ordering};
 use trace_format::{
     Event, Flags, Kind, MESSAGE_MAX, ObjectId,
     chunk::{self, HEADER_WORDS},
@@ -20,24 +20,19 @@ impl Local {
     /// Makes room for an operation. False if it cannot be recorded: the thread is busy, or was refused.
     #[cold]
     pub(super) fn refill(&self) -> bool {
-        let Some(busy) = Self::enter() else {
+        let Some(mut busy) = Self::enter() else {
             life::came_back();
             return false;
         };
         if self.target.get() == Target::Nothing {
             self.begin();
         }
-        let end = match self.target.get() {
+        // What `enter` saved is out of date: there is a new end.
+        busy.end = match self.target.get() {
             Target::Nothing | Target::Refused => return false,
             Target::Segment => self.refill_segment(),
             Target::Scratch => self.refill_scratch(),
         };
-        // What `enter` saved is out of date: this is the new end.
-        std::mem::forget(busy);
-        // Pairs with the fence in `enter`, as that of `Busy::drop` would.
-        compiler_fence(Ordering::SeqCst);
-        // Relaxed: for this thread.
-        self.end.store(end, Ordering::Relaxed);
         true
     }
 

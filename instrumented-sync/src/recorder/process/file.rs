@@ -56,6 +56,9 @@ impl ProcessFile {
             return None;
         }
         self.failed = true;
+        if platform::file_bytes_max() < HEADER_BYTES as u64 {
+            return None;
+        }
         let (pid, start) = (platform::pid(), platform::process_start());
         let (file, copy) = create(pid, start)?;
         let metadata = file.metadata().ok()?;
@@ -100,6 +103,11 @@ impl ProcessFile {
     pub(super) fn append(&mut self, kind: ChunkKind, bytes: usize, thread: u64) -> Option<(&'static [AtomicU64], u64)> {
         debug_assert_eq!(bytes % CHUNK_ALIGN, 0);
         let beyond = if kind == ChunkKind::EVENTS { 0 } else { BEYOND_LIMIT_BYTES_MAX };
+        if self.n_bytes + bytes as u64 > platform::file_bytes_max() {
+            // Beyond it the kernel would kill the program with SIGXFSZ.
+            self.stop(Stopped::NoSpace);
+            return None;
+        }
         if self.n_bytes + bytes as u64 > self.bytes_max.saturating_add(beyond) {
             self.stop(Stopped::Limit);
             return None;
