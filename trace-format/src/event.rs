@@ -147,6 +147,9 @@ kinds! {
     GUARD_SENT = 21;
     /// `object` lies in shared memory; extended by (device, inode) and (offset, 0).
     SHARED_OBJECT = 22;
+    /// What `object` was made with, in `seq`: parties of a barrier, counts of a latch, permits of a semaphore, room
+    /// of a channel; [`MESSAGE_MAX`] if there is no bound.
+    CAPACITY = 23;
 
     /// The thread is about to block for `object` in the mode of `flags`; published before it blocks.
     REQUEST = 32;

@@ -9,9 +9,10 @@
 //!       2  operating-system id of the thread (low 32 bits)
 //!       3  epoch: odd while the thread waits, even while it runs; never falls, whoever's the slot is
 //!       4  number of holds
-//!       5  wait, first word: packed like an event (REQUEST, WAIT, …), 0 if none
+//!       5  wait, first word: packed like an event (REQUEST, UPGRADE, WAIT, SEND, RECEIVE, JOIN, SCOPE_END), 0 if none
 //!       6  wait, second word
-//!       7  a second object that matters to the wait: the mutex of a condition variable, 0 if none
+//!       7  a second object that matters to the wait: of a WAIT the mutex that a condition variable will take back,
+//!          of a RECEIVE another channel from which a message would do as well; 0 if none
 //!       8  overflow: offset in the file of the record that continues the list, 0 if none
 //!       9  operations of this thread that were lost
 //!      10  start of the wait, monotonic nanoseconds since the process file was made
@@ -92,6 +93,15 @@ pub fn push<S: Words + ?Sized, H: Words + ?Sized>(slot: &S, holds: &H, at: usize
 pub fn pop<S: Words + ?Sized>(slot: &S, n: usize) {
     // Pairs with the acquire load in `Snapshot::read`.
     slot.store(word::N_HOLDS, n as u64, Release);
+}
+
+/// Changes hold number `n` at word `at` of `holds`: its mode, after an upgrade or a downgrade.
+pub fn change<H: Words + ?Sized>(holds: &H, at: usize, hold: Event) {
+    let [first, second] = hold.words();
+    // Relaxed: a thread that changes a hold does not wait, so no snapshot of it claims to be exact; the next wait's
+    // release store of the epoch publishes it.
+    holds.store(at, first, Relaxed);
+    holds.store(at + 1, second, Relaxed);
 }
 
 /// Publishes what the thread is about to wait for. `wait` is packed like a REQUEST or WAIT event.

@@ -36,6 +36,7 @@ const LOCK_A: ObjectId = ObjectId(0x12_3456_7890);
 const LOCK_B: ObjectId = ObjectId(4);
 const CONDVAR: ObjectId = ObjectId(5);
 const CHANNEL: ObjectId = ObjectId(6);
+const BARRIER: ObjectId = ObjectId(8);
 const SCOPE_ADDRESS: u64 = 0x7fff_1234_5678;
 
 /// Every record that version 1.0 knows.
@@ -67,6 +68,8 @@ fn events() -> Vec<Event> {
         event(Kind::BEGIN, none, 0, MAIN, 0),
         event(Kind::TIME, none, 0, nothing, 1_500_000),
         event(Kind::CREATE, none, 4, LOCK_A, 5),
+        event(Kind::CREATE, none, 4, BARRIER, 8),
+        event(Kind::CAPACITY, none, 4, BARRIER, 2),
         event(Kind::FORK, Flags::SCOPED, 3, WORKER, SCOPE_ADDRESS),
         event(Kind::FORK_FAILED, none, 3, ObjectId(7), 0),
         event(Kind::ACQUIRE, Flags::TRY.with(Flags::POISONED), 3, LOCK_A, 1),
@@ -74,6 +77,9 @@ fn events() -> Vec<Event> {
         event(Kind::ACQUIRE, shared.with(Flags::CONTENDED), 3, LOCK_B, 0xffff_ffff_ffff),
         event(Kind::RELEASE, shared.with(Flags::READ), 3, LOCK_B, 0xffff_ffff_ffff),
         event(Kind::DOWNGRADE, shared, 3, LOCK_B, 9),
+        event(Kind::UPGRADE, none, 3, LOCK_B, 10),
+        event(Kind::SIGNAL_BEGIN, none, 3, nothing, 10),
+        event(Kind::SIGNAL_END, none, 3, nothing, 10),
         event(Kind::RELEASE, Flags::FOR_WAIT.with(Flags::WROTE), 0xff_ffff, LOCK_A, 1),
         event(Kind::WAIT, Flags::TIMED, 3, CONDVAR, 1),
         event(Kind::WAKE, Flags::TIMED_OUT, 3, CONDVAR, 0),
@@ -81,6 +87,7 @@ fn events() -> Vec<Event> {
         event(Kind::ACQUIRE, Flags::REACQUIRE.with(Flags::CONTENDED), 3, LOCK_A, 2),
         event(Kind::NOTIFY, Flags::ALL, 3, CONDVAR, 1),
         Event::extend(0xff_ffff_ffff_ffff, u64::MAX),
+        event(Kind::ARRIVE, none, 3, BARRIER, 1),
         event(Kind::HANDLE_CLONE, Flags::SENDER, 3, CHANNEL, 2),
         event(Kind::SEND, none, 3, CHANNEL, 1),
         event(Kind::SEND_FAILED, Flags::DISCONNECTED, 3, CHANNEL, 1),
@@ -98,11 +105,13 @@ fn events() -> Vec<Event> {
 }
 
 /// What a reader of the golden file must find, written by hand.
-const EVENTS_READ: [&str; 31] = [
+const EVENTS_READ: [&str; 37] = [
     "OWNER(flags 0x00, site 0, object 1, seq 0)",
     "BEGIN(flags 0x00, site 0, object 1, seq 0)",
     "TIME(flags 0x00, site 0, object 0, seq 1500000)",
     "CREATE(flags 0x00, site 4, object 78187493520, seq 5)",
+    "CREATE(flags 0x00, site 4, object 8, seq 8)",
+    "CAPACITY(flags 0x00, site 4, object 8, seq 2)",
     "FORK(flags 0x08, site 3, object 2, seq 140733498807928)",
     "FORK_FAILED(flags 0x00, site 3, object 7, seq 0)",
     "ACQUIRE(flags 0x28, site 3, object 78187493520, seq 1)",
@@ -110,6 +119,9 @@ const EVENTS_READ: [&str; 31] = [
     "ACQUIRE(flags 0x11, site 3, object 4, seq 281474976710655)",
     "RELEASE(flags 0x09, site 3, object 4, seq 281474976710655)",
     "DOWNGRADE(flags 0x01, site 3, object 4, seq 9)",
+    "UPGRADE(flags 0x00, site 3, object 4, seq 10)",
+    "SIGNAL_BEGIN(flags 0x00, site 3, object 0, seq 10)",
+    "SIGNAL_END(flags 0x00, site 3, object 0, seq 10)",
     "RELEASE(flags 0x30, site 16777215, object 78187493520, seq 1)",
     "WAIT(flags 0x80, site 3, object 5, seq 1)",
     "WAKE(flags 0x08, site 3, object 5, seq 0)",
@@ -117,6 +129,7 @@ const EVENTS_READ: [&str; 31] = [
     "ACQUIRE(flags 0x50, site 3, object 78187493520, seq 2)",
     "NOTIFY(flags 0x08, site 3, object 5, seq 1)",
     "extend(0xffffffffffffff, 0xffffffffffffffff)",
+    "ARRIVE(flags 0x00, site 3, object 8, seq 1)",
     "HANDLE_CLONE(flags 0x01, site 3, object 6, seq 2)",
     "SEND(flags 0x00, site 3, object 6, seq 1)",
     "SEND_FAILED(flags 0x10, site 3, object 6, seq 1)",

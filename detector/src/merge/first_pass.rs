@@ -188,7 +188,7 @@ pub(super) fn names_by_kind() -> [Names; 256] {
     let mut names = [Names::Unknown; 256];
     for (kind, _) in Kind::ALL {
         // Kinds before CREATE are about the stream itself.
-        let nothing = *kind < Kind::CREATE || matches!(*kind, Kind::SCOPE_END | Kind::FENCE);
+        let nothing = *kind < Kind::CREATE || matches!(*kind, Kind::SCOPE_END | Kind::FENCE | Kind::SIGNAL_BEGIN | Kind::SIGNAL_END);
         names[usize::from(kind.0)] = if nothing { Names::Nothing } else { Names::Object };
     }
     names
