@@ -1,6 +1,11 @@
 //! Analyses: model in, raw findings out. They cannot fail, do no I/O, and know no renderer and no other analysis.
 
+pub mod abandoned_channel;
+pub mod abandoned_lock;
+pub mod deadlock;
+pub mod hang;
 pub mod lock_order;
+pub mod lost_wakeup;
 pub mod self_deadlock;
 pub mod stall;
 
@@ -11,18 +16,21 @@ pub use stall::Stopped;
 
 use crate::{
     finding::{Certainty, Code, Problem},
-    model::{Model, ObjectId, SiteId, ThreadId},
+    model::{Model, ObjectId, SiteId, ThreadId, Wait},
 };
-use trace_format::Mode;
+use trace_format::{Kind, Mode};
 
 /// What a prediction assumes: nothing but what was recorded keeps threads apart or brings them together.
 pub const ALL_RECORDED: &str = "all-communication-recorded";
 
 /// Runs all analyses. The problems say where a bound cut one short.
 pub fn run(model: &Model, stopped: Stopped) -> (Vec<RawFinding>, Vec<Problem>) {
-    let mut findings = self_deadlock::run(model);
+    let mut findings = hang::run(model);
     let (cycles, problems) = lock_order::run(model);
-    findings.extend(cycles);
+    let predicted = self_deadlock::run(model).into_iter().chain(cycles);
+    // What happened is not predicted as well.
+    let happened: Vec<RawFinding> = findings.clone();
+    findings.extend(predicted.filter(|finding| !happened.iter().any(|observed| observed.covers(finding))));
     findings.extend(stall::run(model, stopped));
     (findings, problems)
 }
@@ -42,6 +50,8 @@ pub struct RawFinding {
     pub count: u64,
     /// For a cycle in its order: the thread of edge i wants what that of edge i + 1 holds.
     pub edges: Vec<RawEdge>,
+    /// Threads that wait for those of the edges, directly or not.
+    pub behind: Vec<ThreadId>,
     /// What would mend it.
     pub help: Help,
 }
@@ -56,7 +66,34 @@ pub struct RawEdge {
     /// What it wants, how (`exclusive`, `shared`, `wait`, `receive`, …), where.
     pub wants: Option<(Option<ObjectId>, &'static str, SiteId)>,
     /// Who could let it go on, and why they cannot.
-    pub could_release: Vec<(ThreadId, String)>,
+    pub could_release: Vec<(ThreadId, WhyNot)>,
+}
+
+/// Why a thread that could let another one go on cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhyNot {
+    /// It has ended.
+    Ended,
+    /// It waits itself; for what, the model says.
+    Waits,
+    /// It waits for itself.
+    WaitsForItself,
+    /// It waits in the same cycle of a prediction.
+    InCycle,
+    /// It would wait for the first of two reads to end.
+    ForFirstRead,
+    /// It would queue behind the writer.
+    BehindWriter,
+}
+
+impl RawFinding {
+    /// Whether every hold and want of `other` is one of this finding's.
+    fn covers(&self, other: &Self) -> bool {
+        let place = |edge: &RawEdge| Some((edge.holds?.0, edge.holds?.2, edge.wants?.0?, edge.wants?.2));
+        let places: Vec<_> = self.edges.iter().filter_map(place).collect();
+        let mut others = other.edges.iter().filter_map(place).peekable();
+        others.peek().is_some() && others.all(|place| places.contains(&place))
+    }
 }
 
 /// What would mend a finding; the words are found when names are known.
@@ -68,8 +105,33 @@ pub enum Help {
     NoRecursiveRead,
     /// Drop the guard before locking again.
     DropBeforeRelock,
+    /// Do not ask to write while reading, since two that do wait for each other.
+    NoUpgrade,
+    /// Do not hold a lock while waiting for somebody who needs it.
+    NotWhileHolding,
+    /// Change the condition and notify under the mutex, and wait in a loop that looks at the condition first.
+    NotifyWhatChanged,
+    /// Let all parties arrive, or give back all permits.
+    LetAllArrive,
+    /// Drop the guard before the thread ends.
+    DropBeforeEnd,
+    /// Drop the senders, or keep the receiver.
+    CloseChannel,
     /// Look at what each thread waits for.
     LookAtWaits,
+}
+
+/// How a wait is called.
+fn wait_name(wait: &Wait) -> &'static str {
+    match wait.event.kind() {
+        Kind::REQUEST => mode_name(wait.event.flags().mode()),
+        Kind::UPGRADE => "upgrade",
+        Kind::SEND => "send",
+        Kind::RECEIVE => "receive",
+        Kind::JOIN => "join",
+        Kind::SCOPE_END => "scope end",
+        _ => "wait",
+    }
 }
 
 /// What findings call a mode.

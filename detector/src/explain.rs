@@ -4,7 +4,7 @@ mod names;
 mod wording;
 
 use crate::{
-    analysis::{RawEdge, RawFinding},
+    analysis::{RawEdge, RawFinding, WhyNot},
     finding::{Code, Edge, Finding, Frame, Object, Place, Releaser},
     model::{Model, ObjectId, SiteId, ThreadId},
     symbolize::Symbolizer,
@@ -34,12 +34,21 @@ pub fn explain_all(raw: Vec<RawFinding>, model: &Model, symbolizer: &mut Symboli
 
 /// Explains one raw finding; its ids are filled in by [`crate::identity::identify`].
 pub fn explain(raw: &RawFinding, model: &Model, symbolizer: &mut Symbolizer<'_>) -> Finding {
-    let thread_ids = distinct(raw.edges.iter().flat_map(|edge| {
-        let releasers = edge.could_release.iter().map(|(thread, _)| *thread);
-        std::iter::once(edge.thread).chain(releasers)
-    }));
-    let object_ids = distinct(raw.edges.iter().flat_map(objects_of));
-    let edges = raw.edges.iter().map(|edge| explain_edge(edge, &thread_ids, &object_ids, symbolizer)).collect();
+    let thread_ids = distinct(
+        raw.edges
+            .iter()
+            .flat_map(|edge| {
+                let releasers = edge.could_release.iter().map(|(thread, _)| *thread);
+                std::iter::once(edge.thread).chain(releasers)
+            })
+            .chain(raw.behind.iter().copied()),
+    );
+    let of_releasers = raw.edges.iter().flat_map(|edge| waited_for_by_releasers(edge, model));
+    let object_ids = distinct(raw.edges.iter().flat_map(objects_of).chain(of_releasers));
+    let threads = names::threads(&thread_ids, model);
+    let objects = explain_objects(&object_ids, model, symbolizer);
+    let names = Names { model, thread_ids: &thread_ids, object_ids: &object_ids, objects: &objects };
+    let edges = raw.edges.iter().map(|edge| explain_edge(edge, &names, symbolizer)).collect();
     let mut finding = Finding {
         id: String::new(),
         line_id: String::new(),
@@ -49,9 +58,10 @@ pub fn explain(raw: &RawFinding, model: &Model, symbolizer: &mut Symbolizer<'_>)
         assumes: raw.assumes.clone(),
         title: String::new(),
         count: raw.count,
-        threads: names::threads(&thread_ids, model),
-        objects: explain_objects(&object_ids, model, symbolizer),
+        threads,
         edges,
+        behind: raw.behind.iter().filter_map(|thread| names.thread_idx(*thread)).collect(),
+        objects,
         help: String::new(),
     };
     finding.title = wording::title(&finding, raw.help);
@@ -59,28 +69,53 @@ pub fn explain(raw: &RawFinding, model: &Model, symbolizer: &mut Symbolizer<'_>)
     finding
 }
 
-fn explain_edge(raw: &RawEdge, threads: &[ThreadId], objects: &[ObjectId], symbolizer: &mut Symbolizer<'_>) -> Edge {
-    let object_idx = |object: ObjectId| objects.iter().position(|id| *id == object);
-    let thread_idx = |thread: ThreadId| threads.iter().position(|id| *id == thread);
+/// What the threads and objects of a finding are called.
+struct Names<'a> {
+    model: &'a Model,
+    thread_ids: &'a [ThreadId],
+    object_ids: &'a [ObjectId],
+    objects: &'a [Object],
+}
+
+impl Names<'_> {
+    fn thread_idx(&self, thread: ThreadId) -> Option<usize> {
+        self.thread_ids.iter().position(|id| *id == thread)
+    }
+
+    fn object_idx(&self, object: ObjectId) -> Option<usize> {
+        self.object_ids.iter().position(|id| *id == object)
+    }
+
+    fn releaser(&self, (thread, why_not): (ThreadId, WhyNot)) -> Option<Releaser> {
+        let why_not = match why_not {
+            WhyNot::Waits => {
+                let wait = self.model.threads.get(thread.idx()).and_then(|thread| thread.wait.as_ref());
+                let object = wait.and_then(|wait| self.objects.get(self.object_idx(wait.object?)?));
+                wording::waits_itself(object)
+            }
+            other => wording::why_not(other).to_owned(),
+        };
+        Some(Releaser { thread: self.thread_idx(thread)?, why_not })
+    }
+}
+
+fn explain_edge(raw: &RawEdge, names: &Names<'_>, symbolizer: &mut Symbolizer<'_>) -> Edge {
     let (held_mode, held_site) = raw.holds.map(|(_, mode, site)| (mode.to_owned(), site)).unzip();
     let (wanted_mode, wanted_site) = raw.wants.map(|(_, mode, site)| (mode.to_owned(), site)).unzip();
     let (held_at, held_stack) = place_and_stack(held_site, symbolizer);
     let (wanted_at, wanted_stack) = place_and_stack(wanted_site, symbolizer);
     let (held_at, wanted_at) = outside_helper((held_at, &held_stack), (wanted_at, &wanted_stack), symbolizer);
-    let releaser = |(thread, why_not): &(ThreadId, String)| {
-        Some(Releaser { thread: thread_idx(*thread)?, why_not: why_not.clone() })
-    };
     Edge {
-        thread: thread_idx(raw.thread).unwrap_or_default(),
-        holds: raw.holds.and_then(|(object, ..)| object_idx(object)),
+        thread: names.thread_idx(raw.thread).unwrap_or_default(),
+        holds: raw.holds.and_then(|(object, ..)| names.object_idx(object)),
         held_mode,
         held_at,
         held_stack,
-        wants: raw.wants.and_then(|(object, ..)| object_idx(object?)),
+        wants: raw.wants.and_then(|(object, ..)| names.object_idx(object?)),
         wanted_mode,
         wanted_at,
         wanted_stack,
-        could_release: raw.could_release.iter().filter_map(releaser).collect(),
+        could_release: raw.could_release.iter().filter_map(|releaser| names.releaser(*releaser)).collect(),
     }
 }
 
@@ -128,6 +163,12 @@ fn objects_of(edge: &RawEdge) -> impl Iterator<Item = ObjectId> {
     let held = edge.holds.map(|(object, ..)| object);
     let wanted = edge.wants.and_then(|(object, ..)| object);
     held.into_iter().chain(wanted)
+}
+
+/// What the threads wait for that could have ended the wait of an edge.
+fn waited_for_by_releasers<'a>(edge: &'a RawEdge, model: &'a Model) -> impl Iterator<Item = ObjectId> + 'a {
+    let waiting = edge.could_release.iter().filter(|(_, why_not)| *why_not == WhyNot::Waits);
+    waiting.filter_map(|(thread, _)| model.threads.get(thread.idx())?.wait.as_ref()?.object)
 }
 
 fn distinct<T: Copy + PartialEq>(ids: impl Iterator<Item = T>) -> Vec<T> {

@@ -84,23 +84,43 @@ pub enum Certainty {
 /// What a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Code {
+    /// Threads that wait for each other.
+    Deadlock,
+    /// A thread waits for what it holds itself; upgrades that meet; a recursive read behind a queued writer.
+    SelfDeadlock,
+    /// A thread waits to be notified, and nobody is left to do it.
+    LostWakeup,
+    /// A thread wants what another one held when it ended.
+    AbandonedLock,
+    /// A thread waits for a message or for room, and nobody is left on the other side.
+    AbandonedChannel,
     /// A predicted cycle of locks.
     LockOrder,
-    /// A thread waits for what it holds itself, or a recursive read behind a queued writer.
-    SelfDeadlock,
     /// A program that had to be stopped, nothing better is known.
     Stall,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 3] = [Self::LockOrder, Self::SelfDeadlock, Self::Stall];
+    pub const ALL: [Self; 7] = [
+        Self::Deadlock,
+        Self::SelfDeadlock,
+        Self::LostWakeup,
+        Self::AbandonedLock,
+        Self::AbandonedChannel,
+        Self::LockOrder,
+        Self::Stall,
+    ];
 
     /// The name in reports, JSON and suppressions.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::LockOrder => "lock-order",
+            Self::Deadlock => "deadlock",
             Self::SelfDeadlock => "self-deadlock",
+            Self::LostWakeup => "lost-wakeup",
+            Self::AbandonedLock => "abandoned-lock",
+            Self::AbandonedChannel => "abandoned-channel",
+            Self::LockOrder => "lock-order",
             Self::Stall => "stall",
         }
     }
@@ -146,6 +166,8 @@ pub struct Finding {
     pub objects: Vec<Object>,
     /// Who holds what and wants what. For a cycle, the thread of edge i wants what that of edge i + 1 holds.
     pub edges: Vec<Edge>,
+    /// Threads that wait for these, directly or not: indexes into [`Finding::threads`].
+    pub behind: Vec<usize>,
     /// What would mend it.
     pub help: String,
 }

@@ -8,13 +8,16 @@ mod held;
 mod nested;
 mod overlap;
 mod process;
+mod reach;
 mod tables;
+mod threads;
 
 pub use build::build;
 
 pub use crate::source::Module;
 
-use trace_format::{Event, Mode, ObjectKind};
+use std::time::Duration;
+use trace_format::{Event, Flags, Kind, Mode, ObjectKind};
 
 macro_rules! dense_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -69,6 +72,18 @@ pub struct Process {
     pub exited: bool,
     /// Whether it was still alive when the trace was read.
     pub alive: bool,
+    /// Threads that the operating system knows and that recorded nothing; of a process that is gone, its first
+    /// thread, if that recorded nothing.
+    pub unrecorded: Vec<UnrecordedThread>,
+}
+
+/// A thread that recorded nothing.
+#[derive(Clone, Debug, Default)]
+pub struct UnrecordedThread {
+    /// Id in the operating system.
+    pub tid: u32,
+    /// Its name there.
+    pub name: String,
 }
 
 /// A thread.
@@ -84,6 +99,8 @@ pub struct Thread {
     pub name: Option<String>,
     /// Who started it, if that was recorded.
     pub forked_by: Option<ThreadId>,
+    /// The scope that it was started in: its address.
+    pub scope: Option<u64>,
     /// Whether its END was seen.
     pub ended: bool,
     /// What it holds at the end of the trace, oldest first: from its slot, else from its events.
@@ -108,16 +125,59 @@ pub struct Hold {
 /// What a thread is blocked on.
 #[derive(Clone, Copy, Debug)]
 pub struct Wait {
-    /// The REQUEST, WAIT, SEND, RECEIVE or JOIN that describes it; its ids are those of the process file.
+    /// The REQUEST, UPGRADE, WAIT, SEND, RECEIVE, JOIN or `SCOPE_END` that describes it; its ids are those of the
+    /// process file.
     pub event: Event,
     /// On what; `None` if that is not an object (a scope).
     pub object: Option<ObjectId>,
     /// Where.
     pub site: SiteId,
-    /// A second object: the mutex that a condition variable will take back.
-    pub mutex: Option<ObjectId>,
-    /// For how long at the time of reading, if that is known.
-    pub since_ns: u64,
+    /// A second object: the mutex that a condition variable will take back, or another channel from which a message
+    /// would do as well.
+    pub other: Option<ObjectId>,
+    /// For how long at the time of reading; `None` if its process is gone.
+    pub age: Option<Duration>,
+    /// Whether what it waits for has come already, and only its thread has not gone on yet.
+    pub is_over: bool,
+}
+
+impl Wait {
+    /// Whether it gives up after a time.
+    pub fn is_timed(&self) -> bool {
+        let is_request = matches!(self.event.kind(), Kind::REQUEST | Kind::UPGRADE);
+        let flags = self.event.flags();
+        flags.has(Flags::TIMED) && !matches!(self.event.kind(), Kind::JOIN | Kind::SCOPE_END)
+            || is_request && flags.has(Flags::TRY)
+    }
+}
+
+/// What a thread has to do with an object to end waits for it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Side {
+    /// Send, notify, arrive, release.
+    Gives,
+    /// Receive, which makes room.
+    Takes,
+}
+
+/// Who could end waits for an object that nobody owns.
+#[derive(Clone, Debug)]
+pub struct Releasers {
+    /// The object.
+    pub object: ObjectId,
+    /// How.
+    pub side: Side,
+    /// Threads that did so before, or have or had a handle for it.
+    pub acted: Vec<ThreadId>,
+    /// Threads that may reach the object, those that ended included.
+    pub reach: Vec<ThreadId>,
+    /// What the object was made with, if that was recorded.
+    pub capacity: Option<u64>,
+    /// The latest notify that found nobody waiting: by whom, where.
+    pub idle_notify: Option<(ThreadId, SiteId)>,
+    /// Whether `reach` follows from who made and touched the object; else it is all threads that must-order connects
+    /// with one that touched it.
+    pub is_by_touch: bool,
 }
 
 /// A lock, condition variable, channel, thread, …
@@ -135,6 +195,10 @@ pub struct Object {
     pub created_at: Option<SiteId>,
     /// Whether its order has gaps: nothing that rests on it is more than possible.
     pub gap: bool,
+    /// The thread that it is, if it is one.
+    pub thread: Option<ThreadId>,
+    /// What it was made with, if a thread waits for it: parties, counts, permits, room.
+    pub capacity: Option<u64>,
 }
 
 /// A source location and the stack that led there.
@@ -217,6 +281,8 @@ pub struct Model {
     /// Exclusive acquires of read-write locks, nested or not, once per (thread, object, holds, epoch): writers
     /// that readers may queue behind. `holds` matter as gates.
     pub writers: Vec<NestedAcquire>,
+    /// Who could end the waits of [`Model::threads`] for objects that nobody owns.
+    pub releasers: Vec<Releasers>,
     /// Events read.
     pub n_events: u64,
     /// Objects that events name; [`Model::objects`] has those that something above refers to.

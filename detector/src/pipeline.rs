@@ -75,12 +75,16 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
 /// Takes out a stall of which every waiting thread is in a deadlock that was observed: that says it better.
 fn without_explained_stalls(mut findings: Vec<Finding>) -> Vec<Finding> {
     let thread = |finding: &Finding, idx: usize| finding.threads.get(idx).map(|thread| (thread.process, thread.thread));
-    let is_observed = |finding: &&Finding| finding.certainty == Certainty::Observed && finding.code != Code::Stall;
-    let deadlocked: BTreeSet<_> = findings
-        .iter()
-        .filter(is_observed)
-        .flat_map(|finding| finding.edges.iter().filter_map(|edge| thread(finding, edge.thread)))
-        .collect();
+    let is_hang = |finding: &&Finding| {
+        !matches!(finding.code, Code::Stall | Code::LockOrder) && {
+            finding.certainty == Certainty::Observed || !matches!(finding.code, Code::SelfDeadlock)
+        }
+    };
+    let waiting = |finding: &Finding| {
+        let threads = finding.edges.iter().map(|edge| edge.thread).chain(finding.behind.iter().copied());
+        threads.filter_map(|idx| thread(finding, idx)).collect::<Vec<_>>()
+    };
+    let deadlocked: BTreeSet<_> = findings.iter().filter(is_hang).flat_map(waiting).collect();
     findings.retain(|finding| {
         let mut waiting = finding.edges.iter().filter(|edge| edge.wanted_mode.is_some()).peekable();
         let is_explained = waiting.peek().is_some()

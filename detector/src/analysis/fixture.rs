@@ -30,6 +30,7 @@ impl Fixture {
                 tid: idx + 1,
                 name: None,
                 forked_by: None,
+                scope: None,
                 ended: false,
                 holds: Vec::new(),
                 wait: None,
@@ -49,6 +50,8 @@ impl Fixture {
                 label: Some(name.to_owned()),
                 created_at: None,
                 gap: false,
+                thread: None,
+                capacity: None,
             });
             self.model.objects.len() - 1
         });
@@ -74,7 +77,7 @@ impl Fixture {
         let event = Event::new(Kind::REQUEST, mode.flags(), site.0, trace_format::ObjectId(1), 0);
         let state = &mut self.model.threads[thread as usize];
         state.holds = holds;
-        state.wait = Some(Wait { event, object: Some(wants), site, mutex: None, since_ns: 0 });
+        state.wait = Some(Wait { event, object: Some(wants), site, other: None, age: None, is_over: false });
     }
 
     /// Everything in `before` comes before everything in `after`.

@@ -11,7 +11,7 @@ mod assign;
 mod cycles;
 
 use self::{assign::Assigner, cycles::Cycles};
-use super::{ALL_RECORDED, Help, RawEdge, RawFinding, mode_name};
+use super::{ALL_RECORDED, Help, RawEdge, RawFinding, WhyNot, mode_name};
 use crate::{
     finding::{Certainty, Code, Problem},
     graph::lock_order::{Component, Edge, LockOrder},
@@ -110,7 +110,7 @@ fn finding(model: &Model, edges: &[&Edge], instances: &[&NestedAcquire]) -> RawF
             thread,
             holds: Some((edge.held.object, mode_name(edge.held.mode), edge.held.site)),
             wants: Some((Some(edge.wants), mode_name(edge.mode), edge.site)),
-            could_release: vec![(next, "it waits in this cycle itself".to_owned())],
+            could_release: vec![(next, WhyNot::InCycle)],
         })
     };
     RawFinding {
@@ -120,6 +120,7 @@ fn finding(model: &Model, edges: &[&Edge], instances: &[&NestedAcquire]) -> RawF
         assumes: vec![ALL_RECORDED.to_owned()],
         count: edges.iter().map(|edge| edge.count).min().unwrap_or_default(),
         edges: edges.iter().enumerate().filter_map(raw).collect(),
+        behind: Vec::new(),
         help: Help::OneOrder,
     }
 }

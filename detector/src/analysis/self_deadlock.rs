@@ -1,46 +1,50 @@
-//! Threads that wait for themselves: one that locks again what it holds, which happened; and one that reads again
-//! while it reads, which waits for ever once a writer has queued between the two.
+//! `self-deadlock`: threads that wait for themselves, by one lock alone.
+//!
+//! What happened: a thread locks again what it holds, or writes what it reads, or is initialising what it initialises;
+//! readers that both ask to write, each waiting for the other one to stop reading; a reader that reads again behind a
+//! queued writer. What could: a read within a read, with a writer that may queue between the two.
 
-use super::{ALL_RECORDED, Help, RawEdge, RawFinding, mode_name};
+use super::{ALL_RECORDED, Help, RawEdge, RawFinding, WhyNot, hang::Scene, mode_name};
 use crate::{
     finding::{Certainty, Code},
-    model::{Hold, Model, NestedAcquire, ObjectId, SiteId, Thread, ThreadId},
+    graph::wait_for::Need,
+    model::{Hold, Model, NestedAcquire, ObjectId, SiteId, ThreadId},
 };
 use rustc_hash::FxHashMap;
-use trace_format::{Flags, Kind, Mode};
+use trace_format::Mode;
 
-/// Finds both.
-pub fn run(model: &Model) -> Vec<RawFinding> {
-    let threads = model.threads.iter().zip(0..);
-    let mut findings: Vec<RawFinding> = threads.filter_map(|(thread, idx)| relocked(thread, ThreadId(idx))).collect();
-    findings.extend(read_again(model));
-    findings
+/// Threads that wait for themselves and that a finding shows.
+const SHOWN_MAX: usize = 8;
+
+pub(super) fn in_knot(scene: &Scene<'_>) -> Option<RawFinding> {
+    relocked(scene).or_else(|| one_lock(scene))
 }
 
-/// A thread that is blocked on a lock that it holds itself.
-fn relocked(thread: &Thread, id: ThreadId) -> Option<RawFinding> {
-    let wait = thread.wait.as_ref().filter(|wait| wait.event.kind() == Kind::REQUEST)?;
-    let flags = wait.event.flags();
-    if flags.has(Flags::TRY) || flags.has(Flags::TIMED) {
-        return None;
-    }
-    let (object, mode) = (wait.object?, flags.mode());
-    let hold = thread.holds.iter().find(|hold| hold.object == object && hold.mode.excludes(mode))?;
-    let could_release = vec![(id, "it waits for itself".to_owned())];
-    Some(RawFinding {
-        code: Code::SelfDeadlock,
-        certainty: Certainty::Observed,
-        why: "the thread waits for a lock that it holds itself, so nobody can let it go on".to_owned(),
-        assumes: Vec::new(),
-        count: 1,
-        edges: vec![RawEdge {
-            thread: id,
-            holds: Some((object, mode_name(hold.mode), hold.site)),
-            wants: Some((Some(object), mode_name(mode), wait.site)),
-            could_release,
-        }],
-        help: Help::DropBeforeRelock,
-    })
+/// Threads that want what they hold.
+fn relocked(scene: &Scene<'_>) -> Option<RawFinding> {
+    let waits_for_itself = |thread: &ThreadId| {
+        scene.wants_lock(*thread) && scene.want(*thread).is_some_and(|want| want.by.contains(thread))
+    };
+    let threads = scene.knot.threads.iter().copied().filter(waits_for_itself).take(SHOWN_MAX);
+    let edges: Vec<RawEdge> = threads.map(|thread| scene.edge(thread, scene.object(thread))).collect();
+    (!edges.is_empty()).then(|| scene.raw(Code::SelfDeadlock, edges, Help::DropBeforeRelock))
+}
+
+/// A cycle through one lock: its readers wait for each other to stop reading, or behind a writer that waits for them.
+fn one_lock(scene: &Scene<'_>) -> Option<RawFinding> {
+    let same_lock = |thread: ThreadId, next: ThreadId| {
+        let is_lock = |thread| scene.wants_lock(thread) && scene.need(thread) == Some(Need::All);
+        is_lock(thread) && is_lock(next) && scene.object(thread) == scene.object(next)
+    };
+    let cycle = scene.graph.cycle(&scene.knot.threads, same_lock, |_, _| true)?;
+    let reads = |thread: &ThreadId| scene.wait(*thread).is_some_and(|wait| wait.event.flags().mode() == Mode::Shared);
+    let help = if cycle.iter().any(reads) { Help::NoRecursiveRead } else { Help::NoUpgrade };
+    Some(scene.raw(Code::SelfDeadlock, scene.cycle_edges(&cycle), help))
+}
+
+/// Finds what could happen: one finding per pair of sites.
+pub fn run(model: &Model) -> Vec<RawFinding> {
+    read_again(model)
 }
 
 /// Reads nested in reads of the same lock, with a writer that may queue between; one finding per pair of sites.
@@ -87,15 +91,16 @@ fn read_again_finding(model: &Model, read: &NestedAcquire, hold: Hold, writer: &
                 thread: read.thread,
                 holds: Some((lock, mode_name(hold.mode), hold.site)),
                 wants: Some((Some(lock), mode_name(read.mode), read.site)),
-                could_release: vec![(writer.thread, "it waits for the first read to end".to_owned())],
+                could_release: vec![(writer.thread, WhyNot::ForFirstRead)],
             },
             RawEdge {
                 thread: writer.thread,
                 holds: None,
                 wants: Some((Some(lock), mode_name(writer.mode), writer.site)),
-                could_release: vec![(read.thread, "it waits behind the writer".to_owned())],
+                could_release: vec![(read.thread, WhyNot::BehindWriter)],
             },
         ],
+        behind: Vec::new(),
         help: Help::NoRecursiveRead,
     }
 }
@@ -103,33 +108,54 @@ fn read_again_finding(model: &Model, read: &NestedAcquire, hold: Hold, writer: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::fixture::Fixture;
+    use crate::analysis::{fixture::Fixture, hang};
 
     #[test]
-    fn a_relock_that_happened_is_observed() {
-        let mut fixture = Fixture::default();
-        fixture.waits(0, &[("A", Mode::Exclusive)], "A", Mode::Exclusive);
-        let findings = run(&fixture.model);
-        assert_eq!(findings.len(), 1);
-        assert_eq!((findings[0].certainty, findings[0].help), (Certainty::Observed, Help::DropBeforeRelock));
-    }
-
-    #[test]
-    fn every_mixed_relock_is_observed_and_two_reads_are_not() {
+    fn every_relock_is_observed_and_two_reads_are_not() {
+        use Mode::{Exclusive, Shared};
         for (held, wanted, n) in
-            [(Mode::Shared, Mode::Exclusive, 1), (Mode::Exclusive, Mode::Shared, 1), (Mode::Shared, Mode::Shared, 0)]
+            [(Exclusive, Exclusive, 1), (Shared, Exclusive, 1), (Exclusive, Shared, 1), (Shared, Shared, 0)]
         {
             let mut fixture = Fixture::default();
             fixture.waits(0, &[("A", held)], "A", wanted);
-            assert_eq!(run(&fixture.model).len(), n, "{held:?} then {wanted:?}");
+            let findings = hang::run(&fixture.model);
+            assert_eq!(findings.len(), n, "{held:?} then {wanted:?}");
+            for finding in findings {
+                assert_eq!((finding.code, finding.certainty), (Code::SelfDeadlock, Certainty::Observed));
+                assert_eq!(finding.help, Help::DropBeforeRelock);
+            }
         }
+    }
+
+    #[test]
+    fn readers_that_both_ask_to_write_are_one_finding() {
+        let mut fixture = Fixture::default();
+        fixture.waits(0, &[("A", Mode::Shared)], "A", Mode::Exclusive);
+        fixture.waits(1, &[("A", Mode::Shared)], "A", Mode::Exclusive);
+        let findings = hang::run(&fixture.model);
+        assert_eq!(findings.len(), 1);
+        assert_eq!((findings[0].code, findings[0].edges.len()), (Code::SelfDeadlock, 2));
+    }
+
+    #[test]
+    fn a_read_behind_the_writer_that_waits_for_the_reader_is_observed() {
+        let mut fixture = Fixture::default();
+        fixture.waits(0, &[("A", Mode::Shared)], "A", Mode::Shared);
+        fixture.waits(1, &[], "A", Mode::Exclusive);
+        fixture.waits(2, &[], "A", Mode::Shared);
+        let findings = hang::run(&fixture.model);
+        assert_eq!(findings.len(), 1);
+        assert_eq!((findings[0].code, findings[0].help), (Code::SelfDeadlock, Help::NoRecursiveRead));
+        assert_eq!((findings[0].edges.len(), &findings[0].behind[..]), (2, &[ThreadId(2)][..]));
+        fixture.waits(0, &[("A", Mode::Shared)], "A", Mode::SharedRecursive);
+        assert!(hang::run(&fixture.model).is_empty(), "a recursive read does not queue");
     }
 
     #[test]
     fn waiting_for_another_lock_is_nothing() {
         let mut fixture = Fixture::default();
         fixture.waits(0, &[("A", Mode::Exclusive)], "B", Mode::Exclusive);
-        assert!(run(&fixture.model).is_empty());
+        assert!(hang::run(&fixture.model).is_empty());
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! What every thread of a program holds and waits for, when the program had to be stopped or died waiting, and
 //! nothing better is known.
 
-use super::{Help, RawEdge, RawFinding, mode_name};
+use super::{Help, RawEdge, RawFinding, mode_name, wait_name};
 use crate::{
     finding::{Certainty, Code},
-    model::{Hold, Model, Process, ProcessId, Thread, ThreadId, Wait},
+    model::{Hold, Model, Process, ProcessId, Thread, ThreadId},
 };
 use trace_format::{Flags, Kind};
 
@@ -51,6 +51,7 @@ fn stalled(model: &Model, process: &Process, id: ProcessId, stopped: Stopped) ->
         assumes: Vec::new(),
         count: 1,
         edges: threads.iter().flat_map(|(id, thread)| edges(*id, thread)).collect(),
+        behind: Vec::new(),
         help: Help::LookAtWaits,
     })
 }
@@ -75,18 +76,6 @@ fn edges(id: ThreadId, thread: &Thread) -> Vec<RawEdge> {
         return vec![edge(None)];
     }
     thread.holds.iter().rev().map(|hold| edge(Some(hold))).collect()
-}
-
-/// How a wait is called.
-fn wait_name(wait: &Wait) -> &'static str {
-    match wait.event.kind() {
-        Kind::REQUEST => mode_name(wait.event.flags().mode()),
-        Kind::SEND => "send",
-        Kind::RECEIVE => "receive",
-        Kind::JOIN => "join",
-        Kind::SCOPE_END => "scope end",
-        _ => "wait",
-    }
 }
 
 #[cfg(test)]

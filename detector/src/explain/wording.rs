@@ -1,8 +1,10 @@
 //! The sentences: titles that name locks and threads, and help that names what to change.
 
+mod hang;
+
 use crate::{
-    analysis::Help,
-    finding::{Code, Edge, Finding, Place},
+    analysis::{Help, WhyNot},
+    finding::{Certainty, Code, Edge, Finding, Object, Place},
 };
 
 /// Links of a cycle that a title spells out; the snippets show all of them.
@@ -10,8 +12,16 @@ const TITLE_LINKS_MAX: usize = 4;
 
 /// One line that names the locks and the threads.
 pub(super) fn title(finding: &Finding, help: Help) -> String {
-    if finding.code == Code::Stall {
-        return stall_title(finding);
+    match finding.code {
+        Code::Stall => return stall_title(finding),
+        Code::Deadlock => return hang::deadlock_title(finding, help),
+        Code::LostWakeup => return hang::lost_wakeup_title(finding),
+        Code::AbandonedLock => return hang::abandoned_lock_title(finding),
+        Code::AbandonedChannel => return hang::abandoned_channel_title(finding),
+        Code::SelfDeadlock if finding.edges.len() > 1 && finding.certainty == Certainty::Observed => {
+            return hang::one_lock_title(finding);
+        }
+        Code::SelfDeadlock | Code::LockOrder => {}
     }
     if help == Help::NoRecursiveRead
         && let Some(title) = recursive_read_title(finding)
@@ -100,9 +110,38 @@ pub(super) fn help(finding: &Finding, help: Help) -> String {
             let (held, wanted) = first.map(sides).unwrap_or_default();
             format!("drop the guard taken {held} before locking again {wanted}, or pass it on to where it is needed")
         }
+        Help::NoUpgrade
+        | Help::NotWhileHolding
+        | Help::NotifyWhatChanged
+        | Help::LetAllArrive
+        | Help::DropBeforeEnd
+        | Help::CloseChannel => hang::help(finding, help),
         Help::LookAtWaits => {
             "look at what each thread waits for and since where, and at who should have ended that wait".to_owned()
         }
+    }
+}
+
+/// Why a thread cannot help.
+pub(super) const fn why_not(why_not: WhyNot) -> &'static str {
+    match why_not {
+        WhyNot::Ended => "it has ended",
+        WhyNot::Waits => "it waits itself",
+        WhyNot::WaitsForItself => "it waits for itself",
+        WhyNot::InCycle => "it waits in this cycle itself",
+        WhyNot::ForFirstRead => "it waits for the first read to end",
+        WhyNot::BehindWriter => "it waits behind the writer",
+    }
+}
+
+/// The same of a thread that waits, with what it waits for.
+pub(super) fn waits_itself(object: Option<&Object>) -> String {
+    match object {
+        Some(Object { kind, reference, label: Some(_), .. }) if kind == "thread" => {
+            format!("it waits for thread `{reference}`")
+        }
+        Some(Object { reference, .. }) => format!("it waits for `{reference}`"),
+        None => why_not(WhyNot::Waits).to_owned(),
     }
 }
 

@@ -29,6 +29,8 @@ pub struct FirstPass {
     pub(super) receiver_drops: FxHashMap<u32, u64>,
     /// Channels without capacity on which some send returned.
     pub(super) rendezvous: FxHashSet<u32>,
+    /// By barrier or latch and generation: how many parties arrive in all.
+    pub(super) arrivals: FxHashMap<(u32, u64), u64>,
     has_shared: Vec<bool>,
 }
 
@@ -76,6 +78,7 @@ struct Counts {
     sender_drops: FxHashMap<u32, u64>,
     receiver_drops: FxHashMap<u32, u64>,
     rendezvous: FxHashSet<u32>,
+    arrivals: FxHashMap<(u32, u64), u64>,
     names: [Names; 256],
     n_events: u64,
     n_unknown: u64,
@@ -91,6 +94,7 @@ impl Counts {
             sender_drops: FxHashMap::default(),
             receiver_drops: FxHashMap::default(),
             rendezvous: FxHashSet::default(),
+            arrivals: FxHashMap::default(),
             names: names_by_kind(),
             n_events: 0,
             n_unknown: 0,
@@ -138,6 +142,7 @@ impl Counts {
             (Kind::SENT, _) => {
                 self.rendezvous.insert(object);
             }
+            (Kind::ARRIVE, _) => *self.arrivals.entry((object, event.seq())).or_default() += 1,
             _ => {}
         }
     }
@@ -168,6 +173,7 @@ impl Counts {
             sender_drops: self.sender_drops,
             receiver_drops: self.receiver_drops,
             rendezvous: self.rendezvous,
+            arrivals: self.arrivals,
         }
     }
 }
@@ -188,7 +194,8 @@ pub(super) fn names_by_kind() -> [Names; 256] {
     let mut names = [Names::Unknown; 256];
     for (kind, _) in Kind::ALL {
         // Kinds before CREATE are about the stream itself.
-        let nothing = *kind < Kind::CREATE || matches!(*kind, Kind::SCOPE_END | Kind::FENCE | Kind::SIGNAL_BEGIN | Kind::SIGNAL_END);
+        let nothing = *kind < Kind::CREATE
+            || matches!(*kind, Kind::SCOPE_END | Kind::FENCE | Kind::SIGNAL_BEGIN | Kind::SIGNAL_END);
         names[usize::from(kind.0)] = if nothing { Names::Nothing } else { Names::Object };
     }
     names

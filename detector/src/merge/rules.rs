@@ -35,6 +35,8 @@ pub(super) struct Rules<M> {
     notifies: FxHashMap<u32, Notifies<M>>,
     drops: FxHashMap<u32, Drops<M>>,
     receiver_drops: FxHashMap<u32, Drops<M>>,
+    /// By barrier or latch and generation: who has arrived.
+    arrivals: FxHashMap<(u32, u64), Drops<M>>,
     forks: FxHashMap<u32, M>,
     scopes: FxHashMap<u64, Vec<u32>>,
     threads: Vec<ThreadState<M>>,
@@ -57,7 +59,8 @@ struct Notifies<M> {
     forgotten: u64,
 }
 
-/// Senders, or receivers, of one channel that were dropped: the latest mark of each thread that dropped any.
+/// Senders, or receivers, of one channel that were dropped, or parties that arrived: how many, and the latest mark of
+/// each thread.
 #[derive(Debug)]
 struct Drops<M> {
     n: u64,
@@ -73,6 +76,7 @@ impl<M: Clone> Rules<M> {
             notifies: FxHashMap::default(),
             drops: FxHashMap::default(),
             receiver_drops: FxHashMap::default(),
+            arrivals: FxHashMap::default(),
             forks: FxHashMap::default(),
             scopes: FxHashMap::default(),
             threads: (0..n_threads).map(|_| thread()).collect(),
@@ -98,6 +102,12 @@ impl<M: Clone> Rules<M> {
                     notifies.forgotten >= seq || notifies.kept.iter().any(|(number, ..)| *number == seq)
                 };
                 ready_if(self.notifies.get(&object).is_some_and(notified), Place::Object(object))
+            }
+            Kind::NOTIFY => {
+                let generation = (object, seq);
+                let expected = first.arrivals.get(&generation).copied().unwrap_or(0);
+                let arrived = self.arrivals.get(&generation).map_or(0, |arrivals| arrivals.n);
+                ready_if(arrived >= expected, Place::Object(object))
             }
             Kind::BEGIN if event.flags().has(Flags::FORKED) => {
                 ready_if(self.forks.contains_key(&step.thread), Place::Fork(step.thread))
@@ -157,6 +167,11 @@ impl<M: Clone> Rules<M> {
                     sink.arrive(thread, mark);
                 }
             }
+            Kind::NOTIFY => {
+                for (_, mark) in self.arrivals.get(&(object, event.seq())).map_or(&[][..], |arrivals| &arrivals.marks) {
+                    sink.arrive(thread, mark);
+                }
+            }
             Kind::WAKE => {
                 let Some(notifies) = self.notifies.get_mut(&object) else { return };
                 if let Some(mark) = notifies.take(event.seq()) {
@@ -212,6 +227,10 @@ impl<M: Clone> Rules<M> {
                 }
                 let notifies = self.notifies.entry(object).or_default();
                 notifies.add(event.seq(), n_woken.map_or(u64::MAX, |n| n.max(1)), sink.depart(thread));
+                Some(Place::Object(object))
+            }
+            Kind::ARRIVE => {
+                self.arrivals.entry((object, event.seq())).or_default().add(thread, sink.depart(thread));
                 Some(Place::Object(object))
             }
             Kind::HANDLE_DROP if event.flags().handle() == Flags::SENDER => {

@@ -3,7 +3,7 @@
 //! is filled in.
 
 use super::{
-    Model, ObjectId, SiteId,
+    Model, ObjectId, SiteId, ThreadId,
     process::{self, Created, NESTED_HOLDS_MAX, Part},
 };
 use crate::{
@@ -55,7 +55,12 @@ fn describe_objects(model: &mut Model, trace: &Trace, parts: &mut [Part], of: us
     objects.sort_unstable();
     for (object, id) in objects {
         let Description { kind, type_name, label, created_at, gap } = describe(model, trace, parts, of, id);
+        let thread = parts.get(of).and_then(|part| {
+            let thread = part.threads.get(&id)?;
+            Some(ThreadId(part.tables.first_thread + thread))
+        });
         if let Some(object) = model.objects.get_mut(object.idx()) {
+            object.thread = thread;
             (object.kind, object.type_name, object.label) = (kind, type_name, label);
             (object.created_at, object.gap) = (created_at, gap);
         }

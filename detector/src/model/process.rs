@@ -1,15 +1,17 @@
 //! The model's part about one process: takes the merged order, and puts what came of it into the model.
 
 use super::{
-    Hold, Model, NestedAcquire, Process, ProcessId, Thread, ThreadId, Wait,
+    Hold, Model, NestedAcquire, Process, ProcessId, ThreadId,
     clock::{Clocks, Mark},
     held::{Held, HeldByThread},
     nested::{Group, Groups, Key, NO_HOLDS},
+    reach::Reach,
     tables::Tables,
+    threads,
 };
 use crate::{
     merge::{self, FirstPass, Merged, NO_OBJECT, Sink, Step},
-    source::{ProcessFile, SlotState},
+    source::ProcessFile,
 };
 use rustc_hash::FxHashMap;
 use std::mem;
@@ -54,6 +56,7 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
         writers: Groups::new(n_threads),
         created: vec![Created::default(); n_objects],
         has_shared: (0..n_objects as u32).map(|object| first.has_shared(object)).collect(),
+        reach: Reach::new(threads::waited_for(file, &first), n_objects, n_threads),
         states: vec![State::default(); n_threads],
         threads,
     };
@@ -68,7 +71,7 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
         n_unknown,
     };
     add_process(model, file);
-    add_threads(model, file, &mut part, &mut recording, &thread_ids);
+    threads::add(model, file, &mut part, &mut recording, &thread_ids);
     part.has_shared.resize(part.merged.objects.len(), false);
     let nested = recording.nested.take();
     let nested = materialise(model, file, &mut part, &mut recording, nested);
@@ -81,25 +84,27 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
 }
 
 /// What the sink keeps while the order passes by.
-struct Recording {
-    clocks: Clocks,
-    held: HeldByThread,
+pub(super) struct Recording {
+    pub(super) clocks: Clocks,
+    pub(super) held: HeldByThread,
+    pub(super) reach: Reach,
     nested: Groups,
     writers: Groups,
     created: Vec<Created>,
     has_shared: Vec<bool>,
-    states: Vec<State>,
+    pub(super) states: Vec<State>,
     threads: FxHashMap<u64, u32>,
 }
 
 /// What is known of a thread beside what it holds.
 #[derive(Clone, Copy, Debug, Default)]
-struct State {
+pub(super) struct State {
     /// A REQUEST that nothing has answered yet, with its object.
-    pending: Option<(Event, u32)>,
-    forked_by: Option<u32>,
-    ended: bool,
-    lost: u64,
+    pub(super) pending: Option<(Event, u32)>,
+    pub(super) forked_by: Option<u32>,
+    pub(super) scope: Option<u64>,
+    pub(super) ended: bool,
+    pub(super) lost: u64,
 }
 
 impl Sink for Recording {
@@ -108,7 +113,11 @@ impl Sink for Recording {
     #[inline]
     fn step(&mut self, step: &Step) {
         let Step { thread, object, event } = *step;
+        if self.reach.is_watched(object) {
+            self.reach.touch(thread, object, event, &mut self.clocks);
+        }
         match event.kind() {
+            Kind::EXTEND => self.reach.extend(thread, event),
             Kind::ACQUIRE => {
                 self.wants(thread, object, event);
                 self.held.acquire(thread, held(object, event));
@@ -142,6 +151,7 @@ impl Sink for Recording {
     }
 
     fn arrive(&mut self, thread: u32, mark: &Mark) {
+        self.reach.connect(thread, mark.thread());
         self.clocks.arrive(thread, mark);
     }
 }
@@ -149,7 +159,7 @@ impl Sink for Recording {
 impl Recording {
     /// Records that a thread acquires, or would, if it holds something or is a writer that readers may meet.
     #[inline]
-    fn wants(&mut self, thread: u32, object: u32, event: Event) {
+    pub(super) fn wants(&mut self, thread: u32, object: u32, event: Event) {
         let (flags, mode) = (event.flags(), event.flags().mode());
         // A timed acquire gives up in the end: its thread is not stuck.
         let may_wait = !flags.has(Flags::TRY) && !flags.has(Flags::TIMED);
@@ -188,11 +198,12 @@ impl Recording {
         let forked = self.threads.get(&event.object().0);
         if let Some(state) = forked.and_then(|forked| self.states.get_mut(*forked as usize)) {
             state.forked_by = Some(thread);
+            state.scope = event.flags().has(Flags::SCOPED).then(|| event.seq());
         }
     }
 }
 
-fn held(object: u32, event: Event) -> Held {
+pub(super) fn held(object: u32, event: Event) -> Held {
     Held { object, site: event.site().0, mode: event.flags().mode() }
 }
 
@@ -206,83 +217,8 @@ fn add_process(model: &mut Model, file: &ProcessFile) {
         modules,
         exited: file.header.exited,
         alive: file.alive,
+        unrecorded: Vec::new(),
     });
-}
-
-fn add_threads(model: &mut Model, file: &ProcessFile, part: &mut Part, recording: &mut Recording, ids: &[u64]) {
-    let slots: FxHashMap<u64, &SlotState> = file.slots.iter().map(|slot| (slot.thread, slot)).collect();
-    let records: FxHashMap<u64, _> = file.dictionary.threads.iter().map(|record| (record.object, record)).collect();
-    for (id, idx) in ids.iter().zip(0_u32..) {
-        let slot = slots.get(id).copied();
-        let record = records.get(id);
-        let state = recording.states.get(idx as usize).copied().unwrap_or_default();
-        let tid = record.map_or(0, |record| record.tid);
-        let tid = if tid == 0 { slot.map_or(0, |slot| slot.tid) } else { tid };
-        let name = record.map(|record| record.name.clone()).filter(|name| !name.is_empty());
-        let lost = state.lost.max(slot.map_or(0, |slot| slot.lost));
-        let holds = if let Some(slot) = slot {
-            slot_holds(model, file, part, slot)
-        } else {
-            let objects = &part.merged.objects;
-            recording.held.holds(idx).map(|held| part.tables.hold(model, &file.dictionary, objects, held)).collect()
-        };
-        let wait = slot.and_then(|slot| slot_wait(model, file, part, slot));
-        let thread = Thread {
-            process: part.tables.process,
-            number: idx + 1,
-            tid,
-            name: name.or_else(|| (tid == file.header.pid && tid != 0).then(|| "main".to_owned())),
-            forked_by: state.forked_by.map(|forker| ThreadId(part.tables.first_thread + forker)),
-            ended: state.ended || slot.is_some_and(|slot| slot.ended),
-            holds,
-            wait,
-            lost,
-        };
-        model.threads.push(thread);
-        // What the slot counts is in LOST events or in the header too.
-        model.n_lost = model.n_lost.saturating_add(state.lost);
-        add_pending(recording, part, idx, state, slot);
-    }
-}
-
-/// An attempt that is still pending at the end counts like an acquire.
-fn add_pending(recording: &mut Recording, part: &mut Part, thread: u32, state: State, slot: Option<&SlotState>) {
-    if let Some((request, object)) = state.pending {
-        recording.wants(thread, object, request);
-    } else if let Some(slot) = slot
-        && let Some(request) = slot.wait.filter(|wait| wait.kind() == Kind::REQUEST)
-    {
-        // The event is lost, but slots stay exact.
-        recording.held.forget(thread);
-        for hold in &slot.holds {
-            let object = part.merged.objects.intern(hold.object().0);
-            recording.held.acquire(thread, held(object, *hold));
-        }
-        let object = part.merged.objects.intern(request.object().0);
-        recording.wants(thread, object, request);
-    }
-}
-
-fn slot_holds(model: &mut Model, file: &ProcessFile, part: &mut Part, slot: &SlotState) -> Vec<Hold> {
-    let hold = |event: &Event| Hold {
-        object: part.tables.object(model, event.object().0),
-        mode: event.flags().mode(),
-        site: part.tables.site(model, &file.dictionary, event.site().0),
-    };
-    slot.holds.iter().map(hold).collect()
-}
-
-fn slot_wait(model: &mut Model, file: &ProcessFile, part: &mut Part, slot: &SlotState) -> Option<Wait> {
-    let event = slot.wait?;
-    let mut object = |id: u64| (id != 0).then(|| part.tables.object(model, id));
-    let (wanted, mutex) = match event.kind() {
-        // Waits for a scope, which is no object.
-        Kind::SCOPE_END => (None, None),
-        _ => (object(event.object().0), object(slot.wait_object.0)),
-    };
-    let since_ns = if file.alive { file.now_ns.saturating_sub(slot.since_ns) } else { 0 };
-    let site = part.tables.site(model, &file.dictionary, event.site().0);
-    Some(Wait { event, object: wanted, site, mutex, since_ns })
 }
 
 fn materialise(

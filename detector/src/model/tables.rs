@@ -72,6 +72,8 @@ impl Tables {
                 label: None,
                 created_at: None,
                 gap: false,
+                thread: None,
+                capacity: None,
             });
             ObjectId(model.objects.len() as u32 - 1)
         })

@@ -74,14 +74,21 @@ fn edge_elements<'f>(finding: &'f Finding, edge: &'f Edge, with_want: bool) -> V
     if with_want {
         elements.extend(stack(&format!("`{thread}` {wants} here"), &edge.wanted_stack));
     }
-    // In a cycle, who could end a wait and why they cannot is the other edges.
-    if finding.code == Code::Stall {
-        elements.extend(edge.could_release.iter().map(|releaser| {
-            let name = finding.threads.get(releaser.thread).map_or("?", |thread| &thread.name);
-            message(Level::NOTE, format!("`{name}` could end this wait, but {}", releaser.why_not))
-        }));
+    if with_want && finding.code != Code::LockOrder {
+        elements.extend(helpers(finding, edge));
     }
     elements
+}
+
+/// Who could have ended a wait, and why they cannot; in a cycle that is the other edges.
+fn helpers<'f>(finding: &'f Finding, edge: &Edge) -> Option<Element<'f>> {
+    let is_shown = |idx: usize| finding.edges.iter().any(|edge| edge.thread == idx && edge.wanted_mode.is_some());
+    let others = edge.could_release.iter().filter(|releaser| finding.code == Code::Stall || !is_shown(releaser.thread));
+    let name = |idx: usize| finding.threads.get(idx).map_or("?", |thread| thread.name.as_str());
+    let lines: Vec<String> = others
+        .map(|releaser| format!("`{}` could end this wait, but {}", name(releaser.thread), releaser.why_not))
+        .collect();
+    (!lines.is_empty()).then(|| message(Level::NOTE, lines.join("\n")))
 }
 
 /// A stack below what it led to; nothing if none was captured.
@@ -94,6 +101,7 @@ fn stack<'f>(what: &str, frames: &[Frame]) -> Option<Element<'f>> {
 fn details<'r>(finding: &'r Finding, report: &Report) -> Vec<Element<'r>> {
     let mut elements = vec![message(Level::NOTE, words::certainty(finding))];
     elements.extend(words::assumption(finding).map(|text| message(Level::NOTE, text)));
+    elements.extend(words::behind(finding).map(|text| message(Level::NOTE, text)));
     elements.push(message(Level::NOTE, words::seen(finding, report)));
     if !finding.help.is_empty() {
         elements.push(message(Level::HELP, finding.help.clone()));

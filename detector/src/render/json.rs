@@ -92,6 +92,8 @@ struct Finding<'r> {
     threads: Vec<Thread<'r>>,
     objects: Vec<Object<'r>>,
     edges: Vec<Edge<'r>>,
+    /// Indexes into the finding's threads.
+    behind: &'r [usize],
     /// Races will have accesses, and witnesses steps; consumers may rely on the keys from now on.
     accesses: [(); 0],
     last_sync: Option<()>,
@@ -195,6 +197,7 @@ impl<'r> From<&'r finding::Finding> for Finding<'r> {
             threads: finding.threads.iter().map(thread).collect(),
             objects: finding.objects.iter().map(Object::from).collect(),
             edges: finding.edges.iter().map(|edge| edge_of(finding, edge)).collect(),
+            behind: &finding.behind,
             accesses: [],
             last_sync: None,
             witness: None,

@@ -4,11 +4,14 @@ use crate::finding::{Certainty, Code, Edge, Finding, Frame, Object, Place, Progr
 
 /// What a finding is, in two words at most.
 pub(super) fn verdict(finding: &Finding) -> &'static str {
+    let is_hang = matches!(finding.code, Code::LostWakeup | Code::AbandonedLock | Code::AbandonedChannel);
     match (finding.code, finding.certainty) {
         (Code::Stall, _) => "hang",
-        (_, Certainty::Observed | Certainty::Proven) => "deadlock",
-        (_, Certainty::Possible) => "possible deadlock",
         (_, Certainty::Hazard) => "note",
+        (_, Certainty::Possible) if is_hang => "possible hang",
+        (_, Certainty::Possible) => "possible deadlock",
+        _ if is_hang => "hang",
+        _ => "deadlock",
     }
 }
 
@@ -24,7 +27,12 @@ pub(super) fn certainty(finding: &Finding) -> String {
         Certainty::Possible => "possible: not ruled out",
         Certainty::Hazard => "hazard: cannot hang as run",
     };
-    if finding.why.is_empty() { meaning.to_owned() } else { format!("{meaning}, because {}", finding.why) }
+    match finding.certainty {
+        _ if finding.why.is_empty() => meaning.to_owned(),
+        // What happened needs no reason; this says why nobody came to help.
+        Certainty::Observed => format!("{meaning}; {}", finding.why),
+        _ => format!("{meaning}, because {}", finding.why),
+    }
 }
 
 /// `n thing`, `n things`.
@@ -72,6 +80,15 @@ pub(super) fn wants(finding: &Finding, edge: &Edge) -> String {
         (Some("wait"), Some(Object { kind, .. })) if kind == "condvar" => {
             format!("waits to be notified through {reference}")
         }
+        (Some("wait"), Some(Object { kind, .. })) if kind == "barrier" => {
+            format!("waits for the other parties of {reference}")
+        }
+        (Some("wait"), Some(Object { kind, .. })) if kind == "semaphore" => {
+            format!("waits for a permit of {reference}")
+        }
+        (Some("wait"), Some(Object { kind, .. })) if kind == "latch" => format!("waits for {reference} to open"),
+        (Some("notified"), _) => format!("notified {reference}, when nobody waited,"),
+        (Some("upgrade"), _) => format!("wants {reference} for writing"),
         (Some("wait"), _) => format!("waits for {reference}"),
         (Some("scope end"), _) => "waits for the threads of its scope to end".to_owned(),
         (Some("send"), _) => format!("waits for room in {reference}"),
@@ -113,6 +130,19 @@ pub(super) fn frame(frame: &Frame) -> String {
         (Some(file), None) => format!("at {} ({file})", frame.function),
         (None, _) => format!("at {}", frame.function),
     }
+}
+
+/// Threads behind a hang that a report names.
+const BEHIND_MAX: usize = 8;
+
+/// Who waits for the threads of the finding.
+pub(super) fn behind(finding: &Finding) -> Option<String> {
+    let names = finding.behind.iter().take(BEHIND_MAX).filter_map(|idx| finding.threads.get(*idx));
+    let names: Vec<String> = names.map(|thread| format!("`{}`", thread.name)).collect();
+    let more = finding.behind.len().saturating_sub(BEHIND_MAX);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let wait = if finding.behind.len() == 1 { "waits" } else { "wait" };
+    (!names.is_empty()).then(|| format!("{}{more} {wait} behind this", names.join(", ")))
 }
 
 /// What the finding takes for granted.

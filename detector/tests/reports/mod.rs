@@ -86,6 +86,7 @@ pub(crate) fn lock_order() -> Finding {
         threads: vec![thread(2, "deposit"), thread(3, "withdraw")],
         objects: vec![object("accounts", "bank::Accounts"), object("audit", "bank::Audit")],
         edges: vec![edge(0, 0, 1, "bank::deposit", (2, 3)), edge(1, 1, 0, "bank::withdraw", (8, 12))],
+        behind: Vec::new(),
         help: "take `accounts` before `audit` everywhere, as `bank::deposit` (src/bank.rs:3) does".to_owned(),
     }
 }
@@ -113,6 +114,7 @@ pub(crate) fn stall() -> Finding {
         title: "the program was stopped while 2 threads were waiting: `deposit`, `withdraw`".to_owned(),
         count: 1,
         edges: vec![waiting, receiving],
+        behind: Vec::new(),
         help: "look at what each thread waits for".to_owned(),
         ..lock_order()
     }

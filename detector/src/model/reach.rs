@@ -1,0 +1,241 @@
+//! Who could end a wait for something that nobody owns.
+//!
+//! A condition variable, a channel, a barrier: whoever can reach it may notify, send or arrive. Programs do not say
+//! who holds a reference, so it is bounded from what they did:
+//!
+//! * A channel and a thread (as something to unpark) are known from the moment when they were made. Who may reach them
+//!   are the threads that touched them, and those that came to know of a touch since: threads started by one that
+//!   knew, threads that received a message from one, or joined one.
+//! * Everything else may have been made long before its first recorded operation, by any thread that was the first
+//!   toucher's starter, or sent it a message, or their other children: all threads that fork, messages and joins
+//!   connect with a toucher.
+//!
+//! What this misses: a reference that went from hand to hand through a lock or a static variable alone. A verdict that
+//! rests on it says so.
+
+use super::{
+    ObjectId, Releasers, Side, SiteId, ThreadId,
+    clock::{Clocks, Mark},
+};
+use rustc_hash::FxHashMap;
+use trace_format::{Event, Flags, Kind};
+
+/// What happened to the objects that somebody waits for at the end.
+#[derive(Debug, Default)]
+pub(super) struct Reach {
+    /// By object of the merge: its place in `watched`, plus one.
+    places: Vec<u32>,
+    watched: Vec<Watched>,
+    /// By thread: the object of its latest NOTIFY, whose extension comes next.
+    notified: FxHashMap<u32, u32>,
+    /// Union-find over the threads that must-order connects.
+    kin: Vec<u32>,
+}
+
+/// One object.
+#[derive(Debug)]
+struct Watched {
+    object: u32,
+    /// Whether its making is an event of its own, and whether that was seen.
+    has_maker: bool,
+    is_made: bool,
+    gives: Vec<Touch>,
+    takes: Vec<Touch>,
+    wakes: Wakes,
+    /// The latest notify: thread and site; and the latest one that found nobody waiting.
+    last_notify: Option<(u32, u32)>,
+    idle_notify: Option<(u32, u32)>,
+}
+
+/// The first touch of one thread, and whether one of its touches was the kind that ends waits.
+#[derive(Debug)]
+struct Touch {
+    thread: u32,
+    mark: Mark,
+    is_act: bool,
+}
+
+/// What is left of notifies, messages and permits: a wait may be over although its thread has not woken yet.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wakes {
+    /// Highest ticket that a notify was for.
+    ticket: u64,
+    /// Highest notify, and the highest that a wake-up answered.
+    notified: u64,
+    answered: u64,
+    /// Messages sent and not received, or permits given and not taken.
+    left: i64,
+    /// Room of a channel, permits of a semaphore.
+    capacity: Option<u64>,
+    /// Whether it is a barrier or a latch: somebody arrived.
+    has_arrivals: bool,
+}
+
+impl Reach {
+    /// Watches `objects` of the merge, of `n_objects`, in a process with `n_threads`. With each comes whether it was
+    /// recorded when it was made, as channels and threads are.
+    pub(super) fn new(objects: impl Iterator<Item = (u32, bool)>, n_objects: usize, n_threads: usize) -> Self {
+        let mut reach = Self { places: vec![0; n_objects], kin: (0..n_threads as u32).collect(), ..Self::default() };
+        for (object, has_maker) in objects {
+            let Some(place) = reach.places.get_mut(object as usize) else { continue };
+            if *place == 0 {
+                let (gives, takes) = (Vec::new(), Vec::new());
+                let wakes = Wakes::default();
+                let (last_notify, idle_notify) = (None, None);
+                let is_made = false;
+                let watched = Watched { object, has_maker, is_made, gives, takes, wakes, last_notify, idle_notify };
+                reach.watched.push(watched);
+                *place = reach.watched.len() as u32;
+            }
+        }
+        reach
+    }
+
+    #[inline]
+    pub(super) fn is_watched(&self, object: u32) -> bool {
+        self.places.get(object as usize).is_some_and(|place| *place != 0)
+    }
+
+    /// Two threads that must-order connects.
+    pub(super) fn connect(&mut self, a: u32, b: u32) {
+        let (a, b) = (self.root(a), self.root(b));
+        if let Some(parent) = self.kin.get_mut(a.max(b) as usize) {
+            *parent = a.min(b);
+        }
+    }
+
+    fn root(&self, mut thread: u32) -> u32 {
+        // Roots are smaller than what leads to them, so this ends.
+        while let Some(parent) = self.kin.get(thread as usize)
+            && *parent < thread
+        {
+            thread = *parent;
+        }
+        thread
+    }
+
+    /// The payload behind a NOTIFY.
+    pub(super) fn extend(&mut self, thread: u32, extension: Event) {
+        let Some(object) = self.notified.remove(&thread) else { return };
+        let Some(watched) = self.watched_mut(object) else { return };
+        let (n, highest) = extension.payload();
+        watched.wakes.ticket = watched.wakes.ticket.max(highest);
+        watched.wakes.left = watched.wakes.left.saturating_add(i64::try_from(n).unwrap_or(i64::MAX));
+        if n == 0 {
+            watched.idle_notify = watched.last_notify;
+        }
+    }
+
+    /// An event on a watched object.
+    pub(super) fn touch(&mut self, thread: u32, object: u32, event: Event, clocks: &mut Clocks) {
+        if event.kind() == Kind::NOTIFY {
+            self.notified.insert(thread, object);
+        }
+        let Some(watched) = self.watched_mut(object) else { return };
+        if event.kind() == Kind::NOTIFY {
+            watched.last_notify = Some((thread, event.site().0));
+        }
+        watched.wakes.count(event);
+        let kind = event.kind();
+        watched.is_made |= matches!(kind, Kind::CREATE | Kind::FORK);
+        let is_of_receiver = event.flags().handle() == Flags::RECEIVER;
+        let (gives, takes, is_act) = match kind {
+            Kind::HANDLE_CLONE | Kind::HANDLE_DROP => (!is_of_receiver, is_of_receiver, true),
+            Kind::SEND | Kind::NOTIFY | Kind::ARRIVE | Kind::RELEASE => (true, false, true),
+            Kind::RECEIVE | Kind::RECEIVE_FAILED => (false, true, true),
+            Kind::CREATE | Kind::FORK | Kind::WAIT | Kind::ACQUIRE | Kind::WAKE => (true, true, false),
+            _ => return,
+        };
+        for (touches, is_so) in [(&mut watched.gives, gives), (&mut watched.takes, takes)] {
+            match touches.iter_mut().find(|touch| touch.thread == thread) {
+                _ if !is_so => {}
+                Some(touch) => touch.is_act |= is_act,
+                None => touches.push(Touch { thread, mark: (*clocks.epoch(thread)).clone(), is_act }),
+            }
+        }
+    }
+
+    fn watched(&self, object: u32) -> Option<&Watched> {
+        self.watched.get((*self.places.get(object as usize)? as usize).checked_sub(1)?)
+    }
+
+    fn watched_mut(&mut self, object: u32) -> Option<&mut Watched> {
+        self.watched.get_mut((*self.places.get(object as usize)? as usize).checked_sub(1)?)
+    }
+
+    /// Whether what `wait` waits for has come already.
+    pub(super) fn is_over(&self, object: u32, wait: Event, is_thread: bool) -> bool {
+        self.watched(object).is_some_and(|watched| watched.wakes.is_over(wait, is_thread))
+    }
+
+    /// Who could end waits for the watched objects. `object_of` gives an object its id in the model; threads are
+    /// numbered from `first_thread` there.
+    pub(super) fn releasers(
+        &self,
+        clocks: &mut Clocks,
+        n_threads: u32,
+        first_thread: u32,
+        mut object_of: impl FnMut(u32) -> ObjectId,
+        mut site_of: impl FnMut(u32) -> SiteId,
+    ) -> Vec<Releasers> {
+        let mut all = Vec::new();
+        for watched in &self.watched {
+            let object = object_of(watched.object);
+            let by_touch = watched.has_maker && watched.is_made;
+            let idle_notify =
+                watched.idle_notify.map(|(thread, site)| (ThreadId(first_thread + thread), site_of(site)));
+            for (side, touches) in [(Side::Gives, &watched.gives), (Side::Takes, &watched.takes)] {
+                let may_reach = |thread: u32, clocks: &mut Clocks| {
+                    touches.iter().any(|touch| {
+                        if by_touch {
+                            touch.mark.is_known_to(&clocks.epoch(thread))
+                        } else {
+                            self.is_kin(thread, touch)
+                        }
+                    })
+                };
+                let reach = (0..n_threads).filter(|thread| may_reach(*thread, clocks));
+                let reach = reach.map(|thread| ThreadId(first_thread + thread)).collect();
+                let acted = touches.iter().filter(|touch| touch.is_act);
+                let acted = acted.map(|touch| ThreadId(first_thread + touch.thread)).collect();
+                let capacity = watched.wakes.capacity;
+                all.push(Releasers { object, side, acted, reach, capacity, idle_notify, is_by_touch: by_touch });
+            }
+        }
+        all
+    }
+
+    fn is_kin(&self, thread: u32, touch: &Touch) -> bool {
+        self.root(thread) == self.root(touch.thread)
+    }
+}
+
+impl Wakes {
+    fn count(&mut self, event: Event) {
+        match event.kind() {
+            Kind::CAPACITY => self.capacity = Some(event.seq()),
+            Kind::ARRIVE => self.has_arrivals = true,
+            Kind::NOTIFY => self.notified = self.notified.max(event.seq()),
+            Kind::WAKE => {
+                self.answered = self.answered.max(event.seq());
+                self.left -= i64::from(event.seq() > 0);
+            }
+            Kind::SEND | Kind::RELEASE => self.left += 1,
+            Kind::RECEIVE | Kind::SEND_FAILED | Kind::ACQUIRE => self.left -= 1,
+            _ => {}
+        }
+    }
+
+    fn is_over(&self, wait: Event, is_thread: bool) -> bool {
+        let capacity = self.capacity.and_then(|capacity| i64::try_from(capacity).ok());
+        match wait.kind() {
+            Kind::RECEIVE => self.left > 0,
+            // The message that waits is among those sent.
+            Kind::SEND => capacity.is_some_and(|capacity| self.left <= capacity),
+            _ if is_thread => self.notified > self.answered,
+            _ if self.has_arrivals => wait.seq() > 0 && self.notified >= wait.seq(),
+            _ if capacity.is_some() => capacity.unwrap_or(0).saturating_add(self.left) > 0,
+            _ => wait.seq() > 0 && self.ticket >= wait.seq(),
+        }
+    }
+}

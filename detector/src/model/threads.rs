@@ -1,0 +1,151 @@
+//! The threads of a process at the end of its trace: what each holds and waits for, and who could let it go on.
+
+use super::{
+    Hold, Model, Thread, ThreadId, UnrecordedThread, Wait,
+    process::{Part, Recording, State, held},
+};
+use crate::{
+    merge::{FirstPass, NO_OBJECT},
+    source::{ProcessFile, SlotState},
+};
+use rustc_hash::FxHashMap;
+use std::{cell::RefCell, time::Duration};
+use trace_format::{Event, Kind};
+
+pub(super) fn add(model: &mut Model, file: &ProcessFile, part: &mut Part, recording: &mut Recording, ids: &[u64]) {
+    let slots: FxHashMap<u64, &SlotState> = file.slots.iter().map(|slot| (slot.thread, slot)).collect();
+    let records: FxHashMap<u64, _> = file.dictionary.threads.iter().map(|record| (record.object, record)).collect();
+    let n_threads = ids.len() as u32;
+    for (id, idx) in ids.iter().zip(0_u32..) {
+        let slot = slots.get(id).copied();
+        let record = records.get(id);
+        let state = recording.states.get(idx as usize).copied().unwrap_or_default();
+        let tid = record.map_or(0, |record| record.tid);
+        let tid = if tid == 0 { slot.map_or(0, |slot| slot.tid) } else { tid };
+        let name = record.map(|record| record.name.clone()).filter(|name| !name.is_empty());
+        let lost = state.lost.max(slot.map_or(0, |slot| slot.lost));
+        let holds = if let Some(slot) = slot {
+            slot_holds(model, file, part, slot)
+        } else {
+            let objects = &part.merged.objects;
+            recording.held.holds(idx).map(|held| part.tables.hold(model, &file.dictionary, objects, held)).collect()
+        };
+        let wait = slot.and_then(|slot| slot_wait(model, file, part, recording, slot));
+        let thread = Thread {
+            process: part.tables.process,
+            number: idx + 1,
+            tid,
+            name: name.or_else(|| (tid == file.header.pid && tid != 0).then(|| "main".to_owned())),
+            forked_by: state.forked_by.map(|forker| ThreadId(part.tables.first_thread + forker)),
+            scope: state.scope,
+            ended: state.ended || slot.is_some_and(|slot| slot.ended),
+            holds,
+            wait,
+            lost,
+        };
+        model.threads.push(thread);
+        // What the slot counts is in LOST events or in the header too.
+        model.n_lost = model.n_lost.saturating_add(state.lost);
+        add_pending(recording, part, idx, state, slot);
+    }
+    add_releasers(model, file, part, recording, n_threads);
+    add_unrecorded(model, file, part);
+}
+
+/// The objects that nobody owns and that some thread waits for at the end, in the merge's numbers, and whether their
+/// making is an event.
+pub(super) fn waited_for<'a>(file: &'a ProcessFile, first: &'a FirstPass) -> impl Iterator<Item = (u32, bool)> + 'a {
+    let waits = file.slots.iter().filter_map(|slot| Some((slot, slot.wait?)));
+    let objects = waits.flat_map(|(slot, wait)| match wait.kind() {
+        Kind::WAIT => [Some((wait.object(), first.thread(wait.object().0).is_some())), None],
+        Kind::SEND => [Some((wait.object(), true)), None],
+        Kind::RECEIVE => [Some((wait.object(), true)), Some((slot.wait_object, true))],
+        _ => [None, None],
+    });
+    objects
+        .flatten()
+        .map(|(object, has_maker)| (first.objects.find(object.0), has_maker))
+        .filter(|(object, _)| *object != NO_OBJECT)
+}
+
+fn add_releasers(model: &mut Model, file: &ProcessFile, part: &mut Part, recording: &mut Recording, n_threads: u32) {
+    let first_thread = part.tables.first_thread;
+    let (objects, cell) = (&part.merged.objects, RefCell::new((&mut part.tables, &mut *model)));
+    let object_of = |object: u32| {
+        let (tables, model) = &mut *cell.borrow_mut();
+        tables.object(model, objects.id(object))
+    };
+    let site_of = |site: u32| {
+        let (tables, model) = &mut *cell.borrow_mut();
+        tables.site(model, &file.dictionary, site)
+    };
+    let releasers = recording.reach.releasers(&mut recording.clocks, n_threads, first_thread, object_of, site_of);
+    for releasers in &releasers {
+        let capacity = releasers.capacity;
+        if let Some(object) = model.objects.get_mut(releasers.object.idx()) {
+            object.capacity = capacity;
+        }
+    }
+    model.releasers.extend(releasers);
+}
+
+/// Of a process that is gone only its first thread is known to have lived without being recorded.
+fn add_unrecorded(model: &mut Model, file: &ProcessFile, part: &Part) {
+    let first = part.tables.first_thread as usize;
+    let is_recorded = |tid: u32| model.threads.iter().skip(first).any(|thread| thread.tid == tid);
+    if !is_recorded(file.header.pid)
+        && let Some(process) = model.processes.get_mut(part.tables.process.idx())
+    {
+        process.unrecorded = vec![UnrecordedThread { tid: file.header.pid, name: "main".to_owned() }];
+    }
+}
+
+/// An attempt that is still pending at the end counts like an acquire.
+fn add_pending(recording: &mut Recording, part: &mut Part, thread: u32, state: State, slot: Option<&SlotState>) {
+    if let Some((request, object)) = state.pending {
+        recording.wants(thread, object, request);
+    } else if let Some(slot) = slot
+        && let Some(request) = slot.wait.filter(|wait| wait.kind() == Kind::REQUEST)
+    {
+        // The event is lost, but slots stay exact.
+        recording.held.forget(thread);
+        for hold in &slot.holds {
+            let object = part.merged.objects.intern(hold.object().0);
+            recording.held.acquire(thread, held(object, *hold));
+        }
+        let object = part.merged.objects.intern(request.object().0);
+        recording.wants(thread, object, request);
+    }
+}
+
+fn slot_holds(model: &mut Model, file: &ProcessFile, part: &mut Part, slot: &SlotState) -> Vec<Hold> {
+    let hold = |event: &Event| Hold {
+        object: part.tables.object(model, event.object().0),
+        mode: event.flags().mode(),
+        site: part.tables.site(model, &file.dictionary, event.site().0),
+    };
+    slot.holds.iter().map(hold).collect()
+}
+
+fn slot_wait(
+    model: &mut Model,
+    file: &ProcessFile,
+    part: &mut Part,
+    recording: &Recording,
+    slot: &SlotState,
+) -> Option<Wait> {
+    let event = slot.wait?;
+    let is_complete = file.header.lost == 0 && file.slots.iter().all(|slot| slot.lost == 0);
+    let waited_for = part.merged.objects.find(event.object().0);
+    let is_thread = part.threads.contains_key(&event.object().0);
+    let is_over = is_complete && recording.reach.is_over(waited_for, event, is_thread);
+    let mut object = |id: u64| (id != 0).then(|| part.tables.object(model, id));
+    let (wanted, other) = match event.kind() {
+        // Waits for a scope, which is no object.
+        Kind::SCOPE_END => (None, None),
+        _ => (object(event.object().0), object(slot.wait_object.0)),
+    };
+    let age = file.alive.then(|| Duration::from_nanos(file.now_ns.saturating_sub(slot.since_ns)));
+    let site = part.tables.site(model, &file.dictionary, event.site().0);
+    Some(Wait { event, object: wanted, site, other, age, is_over })
+}
