@@ -32,3 +32,32 @@ fn holds_for_ever(scene: &Scene<'_>, thread: ThreadId, object: ObjectId) -> bool
     let thread = scene.model.threads.get(thread.idx());
     thread.is_some_and(|thread| thread.ended && thread.holds.iter().any(|hold| hold.object == object))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        analysis::{WhyNot, fixture::Fixture, hang},
+        finding::Certainty,
+    };
+    use trace_format::Mode::Exclusive;
+
+    #[test]
+    fn a_lock_that_an_ended_thread_holds_is_one_finding_for_all_that_want_it() {
+        let mut fixture = Fixture::default();
+        fixture.holds(0, &[("A", Exclusive)]);
+        fixture.waits(1, &[], "A", Exclusive);
+        fixture.waits(2, &[], "A", Exclusive);
+        fixture.thread(3);
+        assert!(hang::run(&fixture.model).is_empty(), "its owner runs");
+        fixture.model.threads[0].ended = true;
+        let findings = hang::run(&fixture.model);
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        let finding = &findings[0];
+        assert_eq!((finding.code, finding.certainty), (Code::AbandonedLock, Certainty::Observed));
+        let edges: Vec<_> =
+            finding.edges.iter().map(|edge| (edge.thread.0, edge.holds.is_some(), edge.wants.is_some())).collect();
+        assert_eq!(edges, [(1, false, true), (2, false, true), (0, true, false)]);
+        assert_eq!(finding.edges[0].could_release, [(ThreadId(0), WhyNot::Ended)]);
+    }
+}

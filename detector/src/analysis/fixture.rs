@@ -1,10 +1,10 @@
 //! Models made by hand for the analyses' unit tests: one process, locks by name, one site per operation.
 
 use crate::model::{
-    Epoch, EpochId, Hold, Model, NestedAcquire, Object, ObjectId, Process, ProcessId, Site, SiteId, Thread, ThreadId,
-    Wait,
+    Epoch, EpochId, Hold, Model, NestedAcquire, Object, ObjectId, Process, ProcessId, Releasers, Side, Site, SiteId,
+    Thread, ThreadId, Wait,
 };
-use trace_format::{Event, Kind, Mode, ObjectKind};
+use trace_format::{Event, Flags, Kind, Mode, ObjectKind};
 
 /// A lock by name, and how it is held.
 pub(crate) type Held<'a> = (&'a str, Mode);
@@ -78,6 +78,40 @@ impl Fixture {
         let state = &mut self.model.threads[thread as usize];
         state.holds = holds;
         state.wait = Some(Wait { event, object: Some(wants), site, other: None, age: None, is_over: false });
+    }
+
+    /// The thread waits for what nobody owns.
+    pub(crate) fn awaits(&mut self, thread: u32, kind: Kind, of: ObjectKind, name: &str) {
+        self.thread(thread);
+        let (object, site) = (self.lock(name), self.site(&format!("wait {name}")));
+        self.model.objects[object.idx()].kind = of;
+        let event = Event::new(kind, Flags::NONE, site.0, trace_format::ObjectId(1), 0);
+        self.model.threads[thread as usize].wait =
+            Some(Wait { event, object: Some(object), site, other: None, age: None, is_over: false });
+    }
+
+    /// The thread waits for another one to end.
+    pub(crate) fn joins(&mut self, thread: u32, joined: u32) {
+        self.thread(joined);
+        let name = format!("thread {joined}");
+        self.awaits(thread, Kind::JOIN, ObjectKind::Thread, &name);
+        let object = self.lock(&name);
+        self.model.objects[object.idx()].thread = Some(ThreadId(joined));
+    }
+
+    /// Who may end waits for an object, and who of them did so before.
+    pub(crate) fn reach(&mut self, name: &str, side: Side, reach: &[u32], acted: &[u32]) -> &mut Releasers {
+        let ids = |threads: &[u32]| threads.iter().map(|thread| ThreadId(*thread)).collect();
+        let (object, reach, acted) = (self.lock(name), ids(reach), ids(acted));
+        let (capacity, idle_notify) = (None, None);
+        self.model.releasers.push(Releasers { object, side, acted, reach, capacity, idle_notify, is_by_touch: true });
+        self.model.releasers.last_mut().unwrap()
+    }
+
+    /// The thread holds locks, and runs.
+    pub(crate) fn holds(&mut self, thread: u32, holds: &[Held<'_>]) {
+        let acquire = self.acquire(thread, holds, "?", Mode::Exclusive);
+        self.model.threads[thread as usize].holds = acquire.holds;
     }
 
     /// Everything in `before` comes before everything in `after`.

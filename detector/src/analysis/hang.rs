@@ -38,11 +38,11 @@ pub fn run(model: &Model) -> Vec<RawFinding> {
     let stuck = graph.stuck(Assume::Anybody);
     let may_be_stuck = graph.stuck(Assume::WhoKnows);
     let mut findings = Vec::new();
-    for knot in graph.knots(&stuck) {
+    for knot in graph.knots(&stuck, &may_be_stuck) {
         let scene = Scene { model, graph: &graph, stuck: &stuck, knot: &knot, certainty: Certainty::Observed };
         findings.extend(scene.finding());
     }
-    for knot in graph.knots(&may_be_stuck) {
+    for knot in graph.knots(&may_be_stuck, &may_be_stuck) {
         if knot.threads.iter().any(|thread| stuck[thread.idx()]) {
             continue;
         }

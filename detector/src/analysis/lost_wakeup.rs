@@ -24,3 +24,46 @@ pub(super) fn in_knot(scene: &Scene<'_>) -> Option<RawFinding> {
     }));
     (!waiting.is_empty()).then(|| scene.raw(Code::LostWakeup, edges, Help::NotifyWhatChanged))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        analysis::{WhyNot, fixture::Fixture, hang},
+        finding::Certainty,
+        model::{Side, SiteId},
+    };
+    use trace_format::{Kind, ObjectKind};
+
+    #[test]
+    fn the_notify_that_came_too_early_is_shown() {
+        let mut fixture = Fixture::default();
+        fixture.awaits(1, Kind::WAIT, ObjectKind::Condvar, "C");
+        fixture.joins(0, 1);
+        fixture.thread(2);
+        fixture.model.threads[2].ended = true;
+        fixture.reach("C", Side::Gives, &[0, 1, 2], &[2]).idle_notify = Some((ThreadId(2), SiteId(0)));
+        let findings = hang::run(&fixture.model);
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        let finding = &findings[0];
+        assert_eq!((finding.code, finding.certainty), (Code::LostWakeup, Certainty::Observed));
+        let modes: Vec<_> = finding.edges.iter().map(|edge| edge.wants.map(|(_, mode, _)| mode)).collect();
+        assert_eq!(modes, [Some("wait"), Some("notified")]);
+        let helpers = &finding.edges[0].could_release;
+        assert_eq!(helpers[..], [(ThreadId(2), WhyNot::Ended), (ThreadId(0), WhyNot::Waits)]);
+    }
+
+    #[test]
+    fn a_parked_thread_that_nobody_can_unpark() {
+        let mut fixture = Fixture::default();
+        fixture.awaits(1, Kind::WAIT, ObjectKind::Thread, "t");
+        fixture.joins(0, 1);
+        fixture.reach("t", Side::Gives, &[0, 1], &[]);
+        assert_eq!(
+            hang::run(&fixture.model).iter().map(|finding| finding.code).collect::<Vec<_>>(),
+            [Code::LostWakeup]
+        );
+        fixture.model.threads[0].wait = None;
+        assert!(hang::run(&fixture.model).is_empty(), "who runs may unpark it");
+    }
+}

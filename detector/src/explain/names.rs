@@ -26,13 +26,23 @@ pub(super) fn threads(ids: &[ThreadId], model: &Model) -> Vec<Thread> {
 }
 
 fn thread(thread: &model::Thread, model: &Model) -> Thread {
-    let process = model.processes.get(thread.process.idx()).map_or(0, |process| process.pid);
+    let of_process = model.processes.get(thread.process.idx());
+    let process = of_process.map_or(0, |process| process.pid);
+    let is_test = of_process.is_some_and(is_test_harness) && thread.forked_by.is_none() && thread.tid != process;
     let name = match &thread.name {
+        // The harness starts a thread for each test, under the test's name.
+        Some(name) if !name.is_empty() && is_test => format!("test {name}"),
         Some(name) if !name.is_empty() => name.clone(),
         _ if thread.tid != 0 && thread.tid == process => "main".to_owned(),
         _ => format!("<unnamed> #{}", thread.number),
     };
     Thread { process, thread: thread.number, name }
+}
+
+/// Whether cargo built the program as a test: it has a place of its own for those.
+fn is_test_harness(process: &model::Process) -> bool {
+    let directory = Path::new(&process.program).parent().and_then(Path::file_name);
+    directory.is_some_and(|directory| directory == "deps")
 }
 
 /// How texts call an object: by its label, else by kind, type and where it was made.

@@ -137,11 +137,10 @@ impl<'m> WaitFor<'m> {
         lively
     }
 
-    /// The knots among stuck threads, each with who waits behind it.
-    pub fn knots(&self, stuck: &[bool]) -> Vec<Knot> {
+    /// The knots among stuck threads. Who waits behind them is looked for among all that may be stuck.
+    pub fn knots(&self, stuck: &[bool], may_be_stuck: &[bool]) -> Vec<Knot> {
         let (graph, _) = self.graph(stuck);
-        let mut knots = Vec::new();
-        let mut in_knots = FxHashSet::default();
+        let mut knots: Vec<(Vec<Node>, Vec<ThreadId>)> = Vec::new();
         for component in kosaraju_scc(&graph) {
             let members: FxHashSet<NodeIndex> = component.iter().copied().collect();
             let leaves = |node: &NodeIndex| graph.neighbors(*node).any(|next| !members.contains(&next));
@@ -155,14 +154,17 @@ impl<'m> WaitFor<'m> {
                 threads = waiting.filter_map(|node| thread_at(&graph, node)).collect();
             }
             threads.sort_unstable();
-            in_knots.extend(threads.iter().copied());
-            knots.push((component, threads));
+            knots.push((component.iter().filter_map(|node| graph.node_weight(*node).copied()).collect(), threads));
         }
+        let in_knots: FxHashSet<ThreadId> = knots.iter().flat_map(|(_, threads)| threads.iter().copied()).collect();
+        let (graph, nodes) = self.graph(may_be_stuck);
         let mut knots: Vec<Knot> = knots
             .into_iter()
-            .map(|(component, threads)| Knot { behind: behind(&graph, &component, &in_knots), threads })
+            .map(|(component, threads)| {
+                let component: Vec<NodeIndex> = component.iter().filter_map(|node| nodes.get(node).copied()).collect();
+                Knot { behind: behind(&graph, &component, &in_knots), threads }
+            })
             .collect();
-        knots.retain(|knot| !knot.threads.is_empty());
         knots.sort_by(|a, b| a.threads.cmp(&b.threads));
         knots
     }
@@ -340,16 +342,19 @@ fn want(model: &Model, holders: &Holders, id: ThreadId, thread: &Thread) -> Opti
     }
 }
 
-/// Holders in a mode that excludes the wanted one; without any, the writers that a reader queues behind. Somebody has
-/// to hold what they wait for, else they are about to go on.
+/// Holders in a mode that excludes the wanted one, and where others hold it too, the writers that wait for those: a
+/// reader queues behind them. Without any, the thread is about to go on.
 fn blockers(holders: &Holders, object: ObjectId, mode: Mode) -> Vec<ThreadId> {
     let held = holders.of(object);
-    let excluding: Vec<ThreadId> = held.iter().filter(|(_, held)| held.excludes(mode)).map(|(by, _)| *by).collect();
+    let excluding = held.iter().filter(|(_, held)| held.excludes(mode)).map(|(by, _)| *by);
+    let mut blockers: Vec<ThreadId> = excluding.collect();
     let queues = matches!(mode, Mode::Shared | Mode::Upgradable);
-    if !excluding.is_empty() || held.is_empty() || !queues {
-        return excluding;
+    if queues && held.iter().any(|(_, held)| !held.excludes(mode)) {
+        blockers.extend(holders.writers.get(&object).into_iter().flatten());
     }
-    holders.writers.get(&object).cloned().unwrap_or_default()
+    blockers.sort_unstable();
+    blockers.dedup();
+    blockers
 }
 
 fn unended_in_scope(model: &Model, owner: ThreadId, wait: &Wait) -> Vec<ThreadId> {

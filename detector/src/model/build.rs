@@ -10,7 +10,8 @@ use crate::{
     finding::Problem,
     source::{ProcessFile, Trace},
 };
-use trace_format::ObjectKind;
+use rustc_hash::FxHashSet;
+use trace_format::{Mode, ObjectKind};
 
 /// Builds the model. The problems are those of building alone; [`Trace::problems`] has those of reading.
 pub fn build(trace: &Trace) -> (Model, Vec<Problem>) {
@@ -28,7 +29,32 @@ pub fn build(trace: &Trace) -> (Model, Vec<Problem>) {
     for part in 0..parts.len() {
         describe_objects(&mut model, trace, &mut parts, part);
     }
+    exclude_by_binary_semaphores(&mut model, &parts);
     (model, problems)
+}
+
+/// Permits are held in shared mode; where there is only one, its holders exclude each other.
+fn exclude_by_binary_semaphores(model: &mut Model, parts: &[Part]) {
+    let of_part = |part: &Part| {
+        let ids: Vec<u64> = part.binary_semaphores.iter().map(|object| part.merged.objects.id(*object)).collect();
+        ids.into_iter().filter_map(|id| part.tables.objects.get(&id).copied()).collect::<Vec<_>>()
+    };
+    let is_semaphore =
+        |object: &ObjectId| model.objects.get(object.idx()).is_some_and(|object| object.kind == ObjectKind::Semaphore);
+    let binary: FxHashSet<ObjectId> = parts.iter().flat_map(of_part).filter(is_semaphore).collect();
+    if binary.is_empty() {
+        return;
+    }
+    for nested in model.nested.iter_mut().chain(&mut model.writers) {
+        if binary.contains(&nested.wants) {
+            nested.mode = Mode::Exclusive;
+        }
+    }
+    let of_nested = model.nested.iter_mut().chain(&mut model.writers).flat_map(|nested| &mut nested.holds);
+    let of_threads = model.threads.iter_mut().flat_map(|thread| &mut thread.holds);
+    for hold in of_nested.chain(of_threads).filter(|hold| binary.contains(&hold.object)) {
+        hold.mode = Mode::Exclusive;
+    }
 }
 
 fn problems_of(file: &ProcessFile, part: &Part) -> Vec<Problem> {

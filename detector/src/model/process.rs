@@ -13,7 +13,7 @@ use crate::{
     merge::{self, FirstPass, Merged, NO_OBJECT, Sink, Step},
     source::ProcessFile,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::mem;
 use trace_format::{Event, Flags, Kind, Mode};
 
@@ -27,6 +27,8 @@ pub(super) struct Part {
     pub(super) created: Vec<Created>,
     pub(super) has_shared: Vec<bool>,
     pub(super) threads: FxHashMap<u64, u32>,
+    /// Semaphores with one permit that nobody gave without having taken it: locks under another name.
+    pub(super) binary_semaphores: FxHashSet<u32>,
     /// Whether some acquire happened with more holds than the model keeps.
     pub(super) holds_cut: bool,
     pub(super) n_unknown: u64,
@@ -58,6 +60,7 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
         has_shared: (0..n_objects as u32).map(|object| first.has_shared(object)).collect(),
         reach: Reach::new(threads::waited_for(file, &first), n_objects, n_threads),
         states: vec![State::default(); n_threads],
+        one_permit: FxHashSet::default(),
         threads,
     };
     let merged = merge::run(file, first, &mut recording);
@@ -67,6 +70,7 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
         created: mem::take(&mut recording.created),
         has_shared: mem::take(&mut recording.has_shared),
         threads: mem::take(&mut recording.threads),
+        binary_semaphores: mem::take(&mut recording.one_permit),
         holds_cut: false,
         n_unknown,
     };
@@ -93,6 +97,8 @@ pub(super) struct Recording {
     created: Vec<Created>,
     has_shared: Vec<bool>,
     pub(super) states: Vec<State>,
+    /// Objects made with a capacity of one that nobody notified.
+    one_permit: FxHashSet<u32>,
     threads: FxHashMap<u64, u32>,
 }
 
@@ -134,6 +140,12 @@ impl Sink for Recording {
                 if let Some(created) = self.created.get_mut(object as usize) {
                     *created = Created { class: event.seq() as u32, site: event.site().0 };
                 }
+            }
+            Kind::CAPACITY if event.seq() == 1 => {
+                self.one_permit.insert(object);
+            }
+            Kind::NOTIFY if !self.one_permit.is_empty() => {
+                self.one_permit.remove(&object);
             }
             Kind::LOST => self.lose(thread, event.seq()),
             Kind::FORK => self.fork(thread, event),
