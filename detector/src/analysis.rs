@@ -27,7 +27,7 @@ pub const ALL_RECORDED: &str = "all-communication-recorded";
 pub fn run(model: &Model, stopped: Stopped) -> (Vec<RawFinding>, Vec<Problem>) {
     let mut findings = hang::run(model);
     let (cycles, problems) = lock_order::run(model);
-    let predicted = self_deadlock::run(model).into_iter().chain(cycles);
+    let predicted = self_deadlock::run(model).into_iter().chain(abandoned_lock::run(model)).chain(cycles);
     // What happened is not predicted as well.
     let happened: Vec<RawFinding> = findings.clone();
     findings.extend(predicted.filter(|finding| !happened.iter().any(|observed| observed.covers(finding))));
@@ -89,9 +89,12 @@ pub enum WhyNot {
 impl RawFinding {
     /// Whether every hold and want of `other` is one of this finding's.
     fn covers(&self, other: &Self) -> bool {
-        let place = |edge: &RawEdge| Some((edge.holds?.0, edge.holds?.2, edge.wants?.0?, edge.wants?.2));
-        let places: Vec<_> = self.edges.iter().filter_map(place).collect();
-        let mut others = other.edges.iter().filter_map(place).peekable();
+        let place = |edge: &RawEdge| {
+            let holds = edge.holds.map(|(object, _, site)| (object, site));
+            (holds, edge.wants.map(|(object, _, site)| (object, site)))
+        };
+        let places: Vec<_> = self.edges.iter().map(place).collect();
+        let mut others = other.edges.iter().map(place).peekable();
         others.peek().is_some() && others.all(|place| places.contains(&place))
     }
 }

@@ -281,6 +281,8 @@ pub struct Model {
     /// Exclusive acquires of read-write locks, nested or not, once per (thread, object, holds, epoch): writers
     /// that readers may queue behind. `holds` matter as gates.
     pub writers: Vec<NestedAcquire>,
+    /// Acquires of locks that threads still hold which have ended, theirs included.
+    pub abandoned: Vec<NestedAcquire>,
     /// Who could end the waits of [`Model::threads`] for objects that nobody owns.
     pub releasers: Vec<Releasers>,
     /// Events read.

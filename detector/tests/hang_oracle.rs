@@ -94,7 +94,6 @@ fn next_states(state: &State, reach: &[Vec<usize>]) -> Vec<State> {
             _ => false,
         };
         match *doing {
-            Doing::HasEnded => {}
             Doing::Runs => {
                 with(&|state| state.threads[thread].0 = Doing::HasEnded);
                 for place in 0..holds.len() {
@@ -109,11 +108,10 @@ fn next_states(state: &State, reach: &[Vec<usize>]) -> Vec<State> {
                 }
             }
             Doing::Tries(_) => with(&|state| state.threads[thread].0 = Doing::Runs),
-            Doing::Awaits(_) => {}
             Doing::Joins(of) if state.threads[of].0 == Doing::HasEnded => {
                 with(&|state| state.threads[thread].0 = Doing::Runs);
             }
-            Doing::Joins(_) => {}
+            Doing::HasEnded | Doing::Awaits(_) | Doing::Joins(_) => {}
             Doing::Upgrades(lock) => {
                 if holders(lock).all(|(holder, _)| holder == thread) {
                     with(&|state| {

@@ -1,11 +1,14 @@
 //! `abandoned-lock`: a thread wants what another one held when it ended. The guard was leaked - forgotten, or kept in a
 //! variable that is never dropped - or the thread was ended from outside.
+//!
+//! What happened: a thread is blocked on it. What could: a thread took it before, and nothing made it come first.
 
-use super::{Help, RawEdge, RawFinding, hang::Scene, mode_name};
+use super::{ALL_RECORDED, Help, RawEdge, RawFinding, WhyNot, hang::Scene, mode_name};
 use crate::{
-    finding::Code,
-    model::{ObjectId, ThreadId},
+    finding::{Certainty, Code},
+    model::{Hold, Model, NestedAcquire, ObjectId, ThreadId},
 };
+use rustc_hash::FxHashSet;
 
 pub(super) fn in_knot(scene: &Scene<'_>) -> Option<RawFinding> {
     let (waiting, object, owner) = scene.knot.threads.iter().find_map(|thread| {
@@ -26,6 +29,59 @@ pub(super) fn in_knot(scene: &Scene<'_>) -> Option<RawFinding> {
         could_release: Vec::new(),
     });
     Some(scene.raw(Code::AbandonedLock, edges, Help::DropBeforeEnd))
+}
+
+/// Finds what could happen: one finding per pair of sites.
+pub fn run(model: &Model) -> Vec<RawFinding> {
+    let mut findings = Vec::new();
+    let mut reported = FxHashSet::default();
+    for (thread, owner) in model.threads.iter().zip((0_u32..).map(ThreadId)).filter(|(thread, _)| thread.ended) {
+        for hold in &thread.holds {
+            let taken = model.abandoned.iter().find(|taken| taken.thread == owner && taken.wants == hold.object);
+            let comes_late = |other: &&NestedAcquire| {
+                let is_later = |taken: &NestedAcquire| model.is_ordered_before(other, taken);
+                other.may_wait && other.mode.excludes(hold.mode) && !taken.is_some_and(is_later)
+            };
+            let others = model.abandoned.iter().filter(|other| other.thread != owner && other.wants == hold.object);
+            for other in others.filter(comes_late) {
+                if reported.insert((hold.object, hold.site, other.site)) {
+                    findings.push(could_hang(model, owner, *hold, other));
+                }
+            }
+        }
+    }
+    findings
+}
+
+fn could_hang(model: &Model, owner: ThreadId, hold: Hold, other: &NestedAcquire) -> RawFinding {
+    let mut why = "no schedule was replayed; whoever wants the lock after that thread has ended waits for ever, and \
+                   nothing that was recorded makes the other one come first"
+        .to_owned();
+    if model.objects.get(hold.object.idx()).is_some_and(|object| object.gap) {
+        why.push_str("; the order of the lock has gaps");
+    }
+    let waiting = RawEdge {
+        thread: other.thread,
+        holds: None,
+        wants: Some((Some(hold.object), mode_name(other.mode), other.site)),
+        could_release: vec![(owner, WhyNot::Ended)],
+    };
+    let holding = RawEdge {
+        thread: owner,
+        holds: Some((hold.object, mode_name(hold.mode), hold.site)),
+        wants: None,
+        could_release: Vec::new(),
+    };
+    RawFinding {
+        code: Code::AbandonedLock,
+        certainty: Certainty::Possible,
+        why,
+        assumes: vec![ALL_RECORDED.to_owned()],
+        count: other.count,
+        edges: vec![waiting, holding],
+        behind: Vec::new(),
+        help: Help::DropBeforeEnd,
+    }
 }
 
 fn holds_for_ever(scene: &Scene<'_>, thread: ThreadId, object: ObjectId) -> bool {
@@ -59,5 +115,19 @@ mod tests {
             finding.edges.iter().map(|edge| (edge.thread.0, edge.holds.is_some(), edge.wants.is_some())).collect();
         assert_eq!(edges, [(1, false, true), (2, false, true), (0, true, false)]);
         assert_eq!(finding.edges[0].could_release, [(ThreadId(0), WhyNot::Ended)]);
+    }
+
+    #[test]
+    fn who_took_it_before_could_have_come_later_unless_something_made_it_come_first() {
+        let mut fixture = Fixture::default();
+        fixture.holds(0, &[("A", Exclusive)]);
+        fixture.model.threads[0].ended = true;
+        fixture.takes_abandoned(0, "A");
+        fixture.takes_abandoned(1, "A");
+        let findings = run(&fixture.model);
+        assert_eq!(findings.len(), 1);
+        assert_eq!((findings[0].code, findings[0].certainty), (Code::AbandonedLock, Certainty::Possible));
+        fixture.order(1, 0);
+        assert!(run(&fixture.model).is_empty());
     }
 }

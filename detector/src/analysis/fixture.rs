@@ -71,6 +71,12 @@ impl Fixture {
         self.model.writers.push(writer);
     }
 
+    /// The thread acquired a lock that some ended thread holds at the end.
+    pub(crate) fn takes_abandoned(&mut self, thread: u32, wants: &str) {
+        let acquire = self.acquire(thread, &[], wants, Mode::Exclusive);
+        self.model.abandoned.push(acquire);
+    }
+
     /// The thread is blocked.
     pub(crate) fn waits(&mut self, thread: u32, holds: &[Held<'_>], wants: &str, mode: Mode) {
         let NestedAcquire { holds, wants, site, .. } = self.acquire(thread, holds, wants, mode);

@@ -9,11 +9,16 @@ impl Model {
         a.thread != b.thread && !gate_between(a, b) && !self.is_ordered(a, b)
     }
 
-    fn is_ordered(&self, a: &NestedAcquire, b: &NestedAcquire) -> bool {
+    /// Whether must-order puts `a` before `b`.
+    pub fn is_ordered_before(&self, a: &NestedAcquire, b: &NestedAcquire) -> bool {
         match (self.epochs.get(a.epoch.idx()), self.epochs.get(b.epoch.idx())) {
-            (Some(a), Some(b)) => a.precedes(b) || b.precedes(a),
+            (Some(a), Some(b)) => a.precedes(b),
             _ => false,
         }
+    }
+
+    fn is_ordered(&self, a: &NestedAcquire, b: &NestedAcquire) -> bool {
+        self.is_ordered_before(a, b) || self.is_ordered_before(b, a)
     }
 }
 

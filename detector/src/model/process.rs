@@ -56,6 +56,8 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
         held: HeldByThread::new(n_threads, n_objects),
         nested: Groups::new(n_threads),
         writers: Groups::new(n_threads),
+        abandoned: Groups::new(n_threads),
+        is_abandoned: threads::held_for_ever(file, &first),
         created: vec![Created::default(); n_objects],
         has_shared: (0..n_objects as u32).map(|object| first.has_shared(object)).collect(),
         reach: Reach::new(threads::waited_for(file, &first), n_objects, n_threads),
@@ -83,6 +85,9 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
     let writers = recording.writers.take();
     let writers = materialise(model, file, &mut part, &mut recording, writers);
     model.writers.extend(writers);
+    let abandoned = recording.abandoned.take();
+    let abandoned = materialise(model, file, &mut part, &mut recording, abandoned);
+    model.abandoned.extend(abandoned);
     part.tables.forget_epochs();
     part
 }
@@ -94,6 +99,9 @@ pub(super) struct Recording {
     pub(super) reach: Reach,
     nested: Groups,
     writers: Groups,
+    /// Acquires of locks that threads still hold which have ended, and by object whether it is such a lock.
+    abandoned: Groups,
+    is_abandoned: FxHashSet<u32>,
     created: Vec<Created>,
     has_shared: Vec<bool>,
     pub(super) states: Vec<State>,
@@ -178,13 +186,17 @@ impl Recording {
         let holds = self.held.set(thread);
         let is_writer =
             mode == Mode::Exclusive && may_wait && self.has_shared.get(object as usize).is_some_and(|shared| *shared);
-        if object == NO_OBJECT || holds == NO_HOLDS && !is_writer {
+        let is_abandoned = !self.is_abandoned.is_empty() && self.is_abandoned.contains(&object);
+        if object == NO_OBJECT || holds == NO_HOLDS && !is_writer && !is_abandoned {
             return;
         }
         let key = Key { thread, holds, wants: object, site: event.site().0, mode, may_wait };
         let epoch = self.clocks.epoch(thread);
         if is_writer {
             self.writers.add(key, epoch.clone());
+        }
+        if is_abandoned {
+            self.abandoned.add(key, epoch.clone());
         }
         if holds != NO_HOLDS {
             self.nested.add(key, epoch);

@@ -8,7 +8,7 @@ use crate::{
     merge::{FirstPass, NO_OBJECT},
     source::{ProcessFile, SlotState},
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::{cell::RefCell, time::Duration};
 use trace_format::{Event, Kind};
 
@@ -66,6 +66,13 @@ pub(super) fn waited_for<'a>(file: &'a ProcessFile, first: &'a FirstPass) -> imp
         .flatten()
         .map(|(object, has_maker)| (first.objects.find(object.0), has_maker))
         .filter(|(object, _)| *object != NO_OBJECT)
+}
+
+/// Locks that threads hold which have ended, in the merge's numbers.
+pub(super) fn held_for_ever(file: &ProcessFile, first: &FirstPass) -> FxHashSet<u32> {
+    let ended = file.slots.iter().filter(|slot| slot.ended);
+    let held = ended.flat_map(|slot| &slot.holds).map(|hold| first.objects.find(hold.object().0));
+    held.filter(|object| *object != NO_OBJECT).collect()
 }
 
 fn add_releasers(model: &mut Model, file: &ProcessFile, part: &mut Part, recording: &mut Recording, n_threads: u32) {

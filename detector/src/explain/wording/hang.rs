@@ -3,7 +3,7 @@
 use super::{TITLE_LINKS_MAX, at, held, reference, sides, thread, wanted};
 use crate::{
     analysis::Help,
-    finding::{Edge, Finding},
+    finding::{Certainty, Edge, Finding},
 };
 
 /// Threads that wait for each other, or for parties that will not come.
@@ -89,7 +89,12 @@ pub(super) fn lost_wakeup_title(finding: &Finding) -> String {
 pub(super) fn abandoned_lock_title(finding: &Finding) -> String {
     let owner = finding.edges.iter().find(|edge| edge.wanted_mode.is_none());
     let owner = owner.map_or("?", |edge| thread(finding, edge));
-    format!("{}, which `{owner}` still held when it ended", who_waits(finding))
+    if finding.certainty == Certainty::Observed {
+        return format!("{}, which `{owner}` still held when it ended", who_waits(finding));
+    }
+    let first = finding.edges.first();
+    let (other, lock) = first.map_or(("?", "?"), |edge| (thread(finding, edge), wanted(finding, edge)));
+    format!("`{owner}` ended while it held `{lock}`, which thread `{other}` wants, and may have wanted later")
 }
 
 /// Nobody is left on the other side.
