@@ -2,6 +2,7 @@
 
 mod attempt;
 mod barrier;
+mod completion;
 mod condvar;
 mod lazy_lock;
 mod mutex;

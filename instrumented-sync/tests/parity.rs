@@ -143,6 +143,18 @@ fn locks_do_not_look_at_their_content_when_dropped() {
     drop(guard);
 }
 
+/// Constructors are `const`, and so is what they make.
+#[test]
+fn statics_are_made_of_them() {
+    static BARRIER: instrumented_sync::Barrier = instrumented_sync::Barrier::new(1);
+    static ONCE: instrumented_sync::Once = instrumented_sync::Once::new();
+    static LAZY: instrumented_sync::LazyLock<String> = instrumented_sync::LazyLock::new(String::new);
+    static CELLS: [instrumented_sync::OnceLock<String>; 2] = [const { instrumented_sync::OnceLock::new() }; 2];
+    ONCE.call_once(|| assert!(BARRIER.wait().is_leader()));
+    assert_eq!((CELLS[0].get(), CELLS[1].get_or_init(|| LAZY.clone())), (None, &String::new()));
+    assert!(CELLS[0].get().is_none());
+}
+
 /// Guards and handles get shorter lifetimes as std's do.
 #[test]
 fn guards_are_as_variant_as_std_s() {

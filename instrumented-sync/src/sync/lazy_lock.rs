@@ -53,7 +53,16 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
         this.cell.get_or_init(|| this.initialise())
     }
 
-    /// As [`std::sync::LazyLock::force_mut`].
+    /// As `std::sync::LazyLock::force_mut`.
+    ///
+    /// ```
+    /// use instrumented_sync::LazyLock;
+    ///
+    /// let mut lazy = LazyLock::new(|| 1);
+    /// *LazyLock::force_mut(&mut lazy) += 1;
+    /// *lazy += 1;
+    /// assert_eq!(*lazy, 3);
+    /// ```
     ///
     /// # Panics
     ///
@@ -85,14 +94,24 @@ fn poisoned() -> ! {
 }
 
 impl<T, F> LazyLock<T, F> {
-    /// As [`std::sync::LazyLock::get`].
+    /// As `std::sync::LazyLock::get`.
+    ///
+    /// ```
+    /// use instrumented_sync::LazyLock;
+    ///
+    /// let mut lazy = LazyLock::new(|| 1);
+    /// assert_eq!(LazyLock::get(&lazy), None);
+    /// assert_eq!(*lazy, 1);
+    /// assert_eq!(LazyLock::get(&lazy), Some(&1));
+    /// assert_eq!(LazyLock::get_mut(&mut lazy), Some(&mut 1));
+    /// ```
     #[track_caller]
     #[inline]
     pub fn get(this: &Self) -> Option<&T> {
         this.cell.get()
     }
 
-    /// As [`std::sync::LazyLock::get_mut`].
+    /// As `std::sync::LazyLock::get_mut`.
     #[inline]
     pub fn get_mut(this: &mut Self) -> Option<&mut T> {
         this.cell.get_mut()

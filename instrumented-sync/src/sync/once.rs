@@ -1,6 +1,6 @@
 //! `Once`.
 
-use super::attempt::Attempt;
+use super::{attempt::Attempt, completion::Completion};
 use crate::{
     identity::Identity,
     native, probe,
@@ -24,6 +24,7 @@ use trace_format::{Flags, ObjectKind};
 /// ```
 pub struct Once {
     identity: Identity,
+    completion: Completion,
     native: native::Once,
 }
 
@@ -34,7 +35,7 @@ impl Once {
     #[inline]
     #[expect(clippy::new_without_default, reason = "std's has none")]
     pub const fn new() -> Self {
-        Self { identity: Identity::new(), native: native::Once::new() }
+        Self { identity: Identity::new(), completion: Completion::new(), native: native::Once::new() }
     }
 
     /// As [`std::sync::Once::call_once`].
@@ -48,7 +49,8 @@ impl Once {
         if !self.is_completed() {
             // Not through a closure: a poisoned `Once` panics at the caller's place.
             let attempt = self.attempt(Location::caller());
-            self.native.call_once(|| attempt.run(Flags::NONE, f));
+            self.native.call_once(|| attempt.run(Flags::NONE, || self.completion.attempt(f)));
+            self.completion.complete();
             attempt.end();
         }
     }
@@ -65,8 +67,9 @@ impl Once {
             let attempt = self.attempt(Location::caller());
             self.native.call_once_force(|state| {
                 let flags = if state.is_poisoned() { Flags::POISONED } else { Flags::NONE };
-                attempt.run(flags, || f(state));
+                attempt.run(flags, || self.completion.attempt(|| f(state)));
             });
+            self.completion.complete();
             attempt.end();
         }
     }
@@ -82,10 +85,46 @@ impl Once {
         is_completed
     }
 
+    /// As `std::sync::Once::wait`.
+    ///
+    /// # Panics
+    ///
+    /// An attempt to initialise has panicked: the `Once` is poisoned.
+    #[track_caller]
+    pub fn wait(&self) {
+        if !self.is_completed() && !self.await_completion(true, Location::caller()) {
+            poisoned();
+        }
+    }
+
+    /// As `std::sync::Once::wait_force`.
+    #[track_caller]
+    pub fn wait_force(&self) {
+        if !self.is_completed() {
+            self.await_completion(false, Location::caller());
+        }
+    }
+
+    fn await_completion(&self, poison_ends_it: bool, site: probe::Site) -> bool {
+        let attempt = self.attempt(site);
+        let is_completed = self.completion.wait(|| self.native.is_completed(), poison_ends_it);
+        if is_completed {
+            attempt.end();
+        }
+        is_completed
+    }
+
     #[cold]
     fn attempt(&self, site: probe::Site) -> Attempt<'_> {
         Attempt::begin(&self.identity, class, site)
     }
+}
+
+#[cold]
+#[track_caller]
+#[expect(clippy::panic, reason = "as std's")]
+fn poisoned() -> ! {
+    panic!("Once instance has previously been poisoned")
 }
 
 fn class() -> (ObjectKind, &'static str) {

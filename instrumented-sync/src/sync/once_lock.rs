@@ -1,6 +1,6 @@
 //! `OnceLock`.
 
-use super::attempt::Attempt;
+use super::{attempt::Attempt, completion::Completion};
 use crate::{
     identity::Identity,
     native, probe,
@@ -23,6 +23,7 @@ use trace_format::{Flags, ObjectKind};
 /// ```
 pub struct OnceLock<T> {
     identity: Identity,
+    completion: Completion,
     native: native::OnceLock<T>,
 }
 
@@ -32,7 +33,7 @@ impl<T> OnceLock<T> {
     #[track_caller]
     #[inline]
     pub const fn new() -> Self {
-        Self { identity: Identity::new(), native: native::OnceLock::new() }
+        Self { identity: Identity::new(), completion: Completion::new(), native: native::OnceLock::new() }
     }
 
     /// As [`std::sync::OnceLock::get`].
@@ -82,6 +83,21 @@ impl<T> OnceLock<T> {
         }
     }
 
+    /// As `std::sync::OnceLock::wait`.
+    #[track_caller]
+    pub fn wait(&self) -> &T {
+        if let Some(value) = self.get() {
+            return value;
+        }
+        let attempt = Attempt::begin(&self.identity, Self::class, Location::caller());
+        self.completion.wait(|| self.native.get().is_some(), false);
+        attempt.end();
+        match self.native.get() {
+            Some(value) => value,
+            None => unreachable!("the wait is over when there is a value"),
+        }
+    }
+
     /// As [`std::sync::OnceLock::into_inner`].
     #[inline]
     pub fn into_inner(self) -> Option<T> {
@@ -103,6 +119,7 @@ impl<T> OnceLock<T> {
     fn initialise(&self, site: probe::Site, f: impl FnOnce() -> T) -> &T {
         let attempt = Attempt::begin(&self.identity, Self::class, site);
         let value = self.native.get_or_init(|| attempt.run(Flags::NONE, f));
+        self.completion.complete();
         attempt.end();
         value
     }
@@ -135,7 +152,7 @@ impl<T> From<T> for OnceLock<T> {
     #[track_caller]
     #[inline]
     fn from(value: T) -> Self {
-        Self { identity: Identity::new(), native: native::OnceLock::from(value) }
+        Self { native: native::OnceLock::from(value), ..Self::new() }
     }
 }
 

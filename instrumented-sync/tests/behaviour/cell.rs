@@ -88,6 +88,21 @@ fn a_panic_leaves_the_cell_empty() {
 }
 
 #[test]
+fn a_wait_ends_when_the_cell_has_a_value() {
+    let cell = OnceLock::new();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| assert_eq!(*cell.wait(), "value"));
+        }
+        std::thread::sleep(A_WHILE);
+        assert_eq!(panic_text(|| assert_eq!(*cell.get_or_init(|| panic!("no value")), "")), "no value");
+        std::thread::sleep(A_WHILE);
+        assert_eq!(cell.set("value"), Ok(()));
+    });
+    assert_eq!(*cell.wait(), "value");
+}
+
+#[test]
 fn values_are_dropped_once() {
     let value = Arc::new(());
     let count = || Arc::strong_count(&value);

@@ -141,3 +141,45 @@ fn one_may_be_initialised_by_another() {
     });
     assert_eq!(order, ["inner", "outer"]);
 }
+
+#[test]
+fn a_wait_ends_when_somebody_has_initialised() {
+    let (once, value) = (Once::new(), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for n in 0..4 {
+            let (once, value) = (&once, &value);
+            scope.spawn(move || {
+                if n % 2 == 0 {
+                    once.wait();
+                } else {
+                    once.wait_force();
+                }
+                assert_eq!(value.load(Relaxed), 7);
+            });
+        }
+        std::thread::sleep(A_WHILE);
+        once.call_once(|| value.store(7, Relaxed));
+        once.wait();
+    });
+    once.wait_force();
+}
+
+#[test]
+fn poison_ends_a_wait_unless_it_is_forced() {
+    let (once, n_over) = (Once::new(), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| panic_text(|| once.wait()));
+        scope.spawn(|| {
+            once.wait_force();
+            n_over.fetch_add(1, Release);
+        });
+        std::thread::sleep(A_WHILE);
+        panic_text(|| once.call_once(|| panic!("while others wait")));
+        assert_eq!(waiting.join().unwrap(), POISONED);
+        assert_eq!(panic_text(|| once.wait()), POISONED);
+        std::thread::sleep(A_WHILE);
+        assert_eq!(n_over.load(Acquire), 0);
+        once.call_once_force(|_| ());
+    });
+    assert_eq!(n_over.into_inner(), 1);
+}

@@ -25,6 +25,7 @@ use trace_format::{Event, Flags, Kind, slot::Snapshot};
 const ROLES: &[(&str, fn())] = &[
     ("barrier::two_meet_twice", barrier::two_meet_twice),
     ("barrier::begins_while_some_wait", barrier::begins_while_some_wait),
+    ("once::awaited", once::awaited),
     ("once::contended", once::contended),
     ("once::contended_cell", once::contended_cell),
     ("once::poisoned", once::poisoned),

@@ -70,6 +70,23 @@ fn who_waits_for_the_initialiser_uses_what_it_made() {
     }
 }
 
+pub(crate) fn awaited() {
+    let cell = OnceLock::new();
+    label(&cell, "it");
+    thread::scope(|scope| {
+        spawn(scope, "waiter", || assert_eq!(cell.wait(), &1));
+        until_waiting(thread_named("waiter"), Kind::REQUEST, "it");
+        assert_eq!(cell.set(1), Ok(()));
+    });
+}
+
+#[test]
+fn who_waits_without_initialising_uses_what_another_made() {
+    let trace = record("once::awaited");
+    let it = trace.labelled("it");
+    assert_eq!(sequence(trace.named("waiter"), it), used(1, Flags::CONTENDED));
+}
+
 fn panics(f: impl FnOnce()) {
     catch_unwind(AssertUnwindSafe(f)).unwrap_err();
 }
