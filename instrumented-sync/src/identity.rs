@@ -33,7 +33,17 @@ impl Identity {
     pub(crate) fn object(&self, local: &Local, class: Class) -> u64 {
         // Relaxed: an id is a number; what orders operations on the object is the object.
         match self.object.load(Relaxed) {
-            0 => self.take_object(local, class),
+            0 => self.take_object(local, class, None),
+            object => object,
+        }
+    }
+
+    /// As [`Self::object`], of what was made with a capacity: parties, counts, permits or room. The first of all
+    /// operations on such an object has to come this way.
+    #[inline]
+    pub(crate) fn object_with_capacity(&self, local: &Local, class: Class, capacity: u64) -> u64 {
+        match self.known_object() {
+            0 => self.take_object(local, class, Some(capacity)),
             object => object,
         }
     }
@@ -46,7 +56,7 @@ impl Identity {
     }
 
     #[cold]
-    fn take_object(&self, local: &Local, class: Class) -> u64 {
+    fn take_object(&self, local: &Local, class: Class, capacity: Option<u64>) -> u64 {
         if !local.prepare() {
             return 0;
         }
@@ -58,7 +68,14 @@ impl Identity {
         let (kind, type_name) = class();
         let class = Local::class(kind, type_name);
         let site = Local::bare_site(self.created_at);
-        local.append(Event::new(Kind::CREATE, Flags::NONE, site, ObjectId(taken), u64::from(class)));
+        let create = Event::new(Kind::CREATE, Flags::NONE, site, ObjectId(taken), u64::from(class));
+        match capacity.map(|capacity| capacity.min(MESSAGE_MAX)) {
+            None => local.append(create),
+            Some(capacity) => {
+                let capacity = Event::new(Kind::CAPACITY, Flags::NONE, site, ObjectId(taken), capacity);
+                local.append_extended(create, capacity);
+            }
+        }
         taken
     }
 

@@ -3,6 +3,6 @@
 //! One module, so that other primitives of the same shape can stand in for std's without a change elsewhere.
 
 pub(crate) use std::{
-    sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc},
+    sync::{Condvar, Mutex, MutexGuard, Once, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc},
     thread,
 };

@@ -140,9 +140,9 @@ fn ready(identity: &Identity, class: Class, site: Site) -> Ready {
     })
 }
 
-/// Records an acquire and publishes its hold.
+/// Records an acquire and publishes its hold. Room must have been made before.
 #[inline(never)]
-fn acquired(acquire: Event) {
+pub(crate) fn acquired(acquire: Event) {
     Local::with(|local| local.append_acquire(acquire));
 }
 
@@ -205,6 +205,11 @@ impl Waiting {
         })
     }
 
+    /// Whether the wait is published; if not, its operation cannot be recorded.
+    pub(crate) const fn is_recorded(self) -> bool {
+        self.recorded
+    }
+
     /// The wait is over.
     pub(crate) fn end(self) {
         if self.recorded {
@@ -219,6 +224,36 @@ pub(crate) fn operation(identity: &Identity, class: Class, site: Site) -> Option
         let object = identity.object(local, class);
         (object != 0 && local.prepare()).then(|| (ObjectId(object), local.site(site)))
     })
+}
+
+/// The identity of a primitive with a capacity - parties, counts, permits, room -, which is recorded with its first
+/// operation. What such a primitive hands to any other probe comes from here.
+#[inline]
+pub(crate) fn with_capacity(identity: &Identity, class: Class, capacity: u64) -> &Identity {
+    if recording() {
+        Local::with(|local| identity.object_with_capacity(local, class, capacity));
+    }
+    identity
+}
+
+/// Records the use of what another thread may have initialised, if this thread holds something: only then can it
+/// matter that it might have had to wait.
+#[inline]
+pub(crate) fn used(identity: &Identity, class: Class, site: Site) {
+    if recording() {
+        used_while_recording(identity, class, site);
+    }
+}
+
+#[inline(never)]
+fn used_while_recording(identity: &Identity, class: Class, site: Site) {
+    let in_a_section = Local::with(Local::holds_something);
+    let ready = if in_a_section { ready(identity, class, site) } else { Ready::NONE };
+    if ready.0 != 0 {
+        let flags = Mode::Shared.flags();
+        let acquire = ready.event(Kind::ACQUIRE, flags.with(Flags::TRY), identity.version());
+        Local::with(|local| local.append_extended(acquire, ready.event(Kind::RELEASE, flags, acquire.seq())));
+    }
 }
 
 /// Object id of a primitive that is to be recorded.
@@ -240,7 +275,7 @@ pub(crate) fn append(event: Event) {
     });
 }
 
-/// Appends an event with its extension, if there is room.
+/// Appends an event with its extension, or with another that belongs to it, if there is room.
 pub(crate) fn append_extended(event: Event, extension: Event) {
     Local::with(|local| {
         if local.prepare() {

@@ -50,11 +50,11 @@ macro_rules! traits {
 }
 
 macro_rules! assert_parity {
-    ($($module:ident :: $name:ident $(< $($lifetime:lifetime),* $(,)? $($t:ident)? >)? ),* $(,)?) => {
+    ($($module:ident :: $name:ident $(< $($lifetime:lifetime),* $(,)? $($t:ident),* >)? ),* $(,)?) => {
         $(assert_eq!(
-            traits!(instrumented_sync::$module::$name $(<$($lifetime,)* $($t)?>)?),
-            traits!(std::$module::$name $(<$($lifetime,)* $($t)?>)?),
-            "{}", stringify!($module::$name $(<$($lifetime,)* $($t)?>)?)
+            traits!(instrumented_sync::$module::$name $(<$($lifetime,)* $($t),*>)?),
+            traits!(std::$module::$name $(<$($lifetime,)* $($t),*>)?),
+            "{}", stringify!($module::$name $(<$($lifetime,)* $($t),*>)?)
         );)*
     };
 }
@@ -66,6 +66,7 @@ macro_rules! assert_parity_of_all {
             assert_parity!(
                 sync::Mutex<$t>, sync::MutexGuard<'static, $t>,
                 sync::RwLock<$t>, sync::RwLockReadGuard<'static, $t>, sync::RwLockWriteGuard<'static, $t>,
+                sync::OnceLock<$t>, sync::LazyLock<$t>, sync::LazyLock<i32, $t>, sync::LazyLock<RcInt, $t>,
                 thread::JoinHandle<$t>, thread::ScopedJoinHandle<'static, $t>,
             );
             assert_eq!(
@@ -122,7 +123,7 @@ fn unsized_types() {
 
 #[test]
 fn other_types() {
-    assert_parity!(sync::Condvar, sync::WaitTimeoutResult, sync::Barrier, sync::Once);
+    assert_parity!(sync::Condvar, sync::WaitTimeoutResult, sync::Barrier, sync::BarrierWaitResult, sync::Once);
     assert_parity!(thread::Builder, thread::Thread, thread::ThreadId, thread::Scope<'static, 'static>);
 }
 
@@ -130,14 +131,28 @@ fn other_types() {
 /// that could look at its content.
 #[test]
 fn locks_do_not_look_at_their_content_when_dropped() {
-    let (mutex, lock);
+    let (mutex, lock, cell);
     let value = 1;
+    cell = instrumented_sync::OnceLock::new();
+    assert_eq!(cell.set(&value), Ok(()));
     mutex = instrumented_sync::Mutex::new(&value);
     lock = instrumented_sync::RwLock::new(Some(&value));
     assert_eq!(**mutex.lock().unwrap(), 1);
     let guard = lock.read().unwrap();
     assert_eq!(*guard, Some(&1));
     drop(guard);
+}
+
+/// Constructors are `const`, and so is what they make.
+#[test]
+fn statics_are_made_of_them() {
+    static BARRIER: instrumented_sync::Barrier = instrumented_sync::Barrier::new(1);
+    static ONCE: instrumented_sync::Once = instrumented_sync::Once::new();
+    static LAZY: instrumented_sync::LazyLock<String> = instrumented_sync::LazyLock::new(String::new);
+    static CELLS: [instrumented_sync::OnceLock<String>; 2] = [const { instrumented_sync::OnceLock::new() }; 2];
+    ONCE.call_once(|| assert!(BARRIER.wait().is_leader()));
+    assert_eq!((CELLS[0].get(), CELLS[1].get_or_init(|| LAZY.clone())), (None, &String::new()));
+    assert!(CELLS[0].get().is_none());
 }
 
 /// Guards and handles get shorter lifetimes as std's do.

@@ -17,6 +17,7 @@ macro_rules! assert_types {
 fn what_waits_is_wrapped() {
     assert_types!(assert_ne: sync::Mutex<i32>, sync::RwLock<i32>, sync::Condvar, sync::mpsc::Sender<i32>);
     assert_types!(assert_ne: sync::mpsc::SyncSender<i32>, sync::mpsc::Receiver<i32>, thread::JoinHandle<i32>);
+    assert_types!(assert_ne: sync::Barrier, sync::Once, sync::OnceLock<i32>, sync::LazyLock<i32>);
 }
 
 #[cfg(not(all(feature = "record", target_os = "linux")))]
@@ -26,7 +27,8 @@ fn nothing_is_wrapped() {
 
     assert_types!(assert_eq: sync::Mutex<i32>, sync::RwLock<i32>, sync::Condvar, sync::WaitTimeoutResult);
     assert_types!(assert_eq: sync::mpsc::Sender<i32>, sync::mpsc::SyncSender<i32>, sync::mpsc::Receiver<i32>);
-    assert_types!(assert_eq: thread::JoinHandle<i32>, thread::Builder, thread::Thread);
+    assert_types!(assert_eq: sync::Barrier, sync::BarrierWaitResult, sync::Once, sync::OnceLock<i32>);
+    assert_types!(assert_eq: sync::LazyLock<i32>, thread::JoinHandle<i32>, thread::Builder, thread::Thread);
     assert_eq!(TypeId::of::<instrumented_sync::Mutex<i32>>(), TypeId::of::<std::sync::Mutex<i32>>());
     let guard = TypeId::of::<instrumented_sync::MutexGuard<'static, i32>>();
     assert_eq!(guard, TypeId::of::<std::sync::MutexGuard<'static, i32>>());
@@ -40,7 +42,7 @@ fn nothing_is_wrapped() {
 /// What does not wait, or does not own, is std's own either way.
 #[test]
 fn the_rest_is_std_s() {
-    assert_types!(assert_eq: sync::Arc<i32>, sync::Barrier, sync::Once, sync::OnceLock<i32>, sync::Weak<i32>);
+    assert_types!(assert_eq: sync::Arc<i32>, sync::OnceState, sync::Weak<i32>);
     assert_types!(assert_eq: sync::PoisonError<i32>, sync::TryLockError<i32>, sync::atomic::AtomicBool);
     assert_types!(assert_eq: sync::mpsc::SendError<i32>, sync::mpsc::RecvError, sync::mpsc::TryRecvError);
     assert_types!(assert_eq: thread::ThreadId, thread::AccessError, thread::Result<i32>);

@@ -224,7 +224,7 @@ impl Local {
         self.write(|words, at| chunk::write(&words, at, event));
     }
 
-    /// Appends an event with its extension; published together.
+    /// Appends an event with its extension, or with another that belongs to it; published together.
     pub(crate) fn append_extended(&self, event: Event, extension: Event) {
         self.write(|words, at| chunk::write(&words, chunk::write(&words, at, event), extension));
     }
@@ -344,6 +344,12 @@ impl Local {
         if let Some(_busy) = Self::enter() {
             process::write_record(&Record::Label { object: ObjectId(object), text: text.as_bytes() });
         }
+    }
+
+    /// Whether this thread holds something that was recorded.
+    #[inline]
+    pub(crate) fn holds_something(&self) -> bool {
+        self.n_holds.get() > 0
     }
 
     /// Object id of this thread; 0 before its first operation.

@@ -1,12 +1,15 @@
 //! What is printed is what std prints.
 
 use super::{
-    sync::{Condvar, Mutex, RwLock, mpsc},
+    sync::{Barrier, Condvar, LazyLock, Mutex, Once, OnceLock, RwLock, mpsc},
     thread,
 };
 use crate::panic_text;
 use std::{
-    sync::{Condvar as StdCondvar, Mutex as StdMutex, RwLock as StdRwLock, mpsc as std_mpsc},
+    sync::{
+        Barrier as StdBarrier, Condvar as StdCondvar, LazyLock as StdLazyLock, Mutex as StdMutex, Once as StdOnce,
+        OnceLock as StdOnceLock, RwLock as StdRwLock, mpsc as std_mpsc,
+    },
     thread as std_thread,
     time::Duration,
 };
@@ -66,6 +69,27 @@ fn condvars() {
     let our_result = ours.wait_timeout_while(our_mutex.lock().unwrap(), soon, |_| true).unwrap().1;
     let their_result = theirs.wait_timeout_while(their_mutex.lock().unwrap(), soon, |_| true).unwrap().1;
     assert_same!(our_result, their_result);
+}
+
+#[test]
+fn barriers() {
+    let (ours, theirs) = (Barrier::new(1), StdBarrier::new(1));
+    assert_same!(ours, theirs);
+    assert_same!(ours.wait(), theirs.wait());
+}
+
+#[test]
+fn what_is_initialised_once() {
+    let (ours, theirs) = (Once::new(), StdOnce::new());
+    assert_same!(ours, theirs);
+    ours.call_once(|| theirs.call_once(|| ()));
+    assert_same!(ours, theirs);
+    assert_same!(OnceLock::<u8>::new(), StdOnceLock::<u8>::new());
+    assert_same!(OnceLock::from("text"), StdOnceLock::from("text"));
+    let (ours, theirs) = (LazyLock::new(|| "text"), StdLazyLock::new(|| "text"));
+    assert_same!(ours, theirs);
+    assert_eq!(*ours, *theirs);
+    assert_same!(ours, theirs);
 }
 
 #[test]

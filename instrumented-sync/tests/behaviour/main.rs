@@ -58,6 +58,9 @@ fn recorded() {
     for kind in [Kind::ACQUIRE, Kind::WAIT, Kind::WAKE, Kind::NOTIFY, Kind::SEND, Kind::RECEIVE, Kind::SEND_FAILED] {
         assert!(trace.count(kind) > 0, "no {kind:?} was recorded");
     }
+    for kind in [Kind::CAPACITY, Kind::ARRIVE] {
+        assert!(trace.count(kind) > 0, "no {kind:?} was recorded");
+    }
     for kind in [Kind::FORK, Kind::JOIN, Kind::SCOPE_END, Kind::REQUEST, Kind::HANDLE_CLONE, Kind::RECEIVE_FAILED] {
         assert!(trace.count(kind) > 0, "no {kind:?} was recorded");
     }

@@ -2,6 +2,10 @@
 
 use std::{sync, thread};
 
+#[path = "barrier.rs"]
+mod barrier;
+#[path = "cell.rs"]
+mod cell;
 #[path = "channel.rs"]
 mod channel;
 #[path = "condvar.rs"]
@@ -10,6 +14,8 @@ mod condvar;
 mod debug;
 #[path = "lock.rs"]
 mod lock;
+#[path = "once.rs"]
+mod once;
 #[path = "poison.rs"]
 mod poison;
 #[path = "start.rs"]

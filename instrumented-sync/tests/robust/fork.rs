@@ -5,7 +5,7 @@ use crate::support::{
     program::{command, own_trace, run},
     rules::{self, Ending},
 };
-use instrumented_sync::{Mutex, RwLock, label, thread};
+use instrumented_sync::{Barrier, Mutex, OnceLock, RwLock, label, thread};
 use std::{
     fs,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -20,6 +20,8 @@ const CHILD_LIMIT: Duration = Duration::from_secs(20);
 
 static HELD: Mutex<u32> = Mutex::new(0);
 static READ: RwLock<u32> = RwLock::new(0);
+static BARRIER: Barrier = Barrier::new(2);
+static MADE: OnceLock<u32> = OnceLock::new();
 
 /// Forks; the child runs `f` and goes through an orderly exit. Returns the child's id.
 fn fork(f: impl FnOnce()) -> libc::pid_t {
@@ -68,6 +70,14 @@ fn lives_as_a_child(parent: u32, dir: &Path) {
     // Locks, threads and holds go on as in any process.
     let other = thread::spawn(|| *Mutex::new(1).lock().unwrap());
     assert_eq!(other.join().unwrap(), 1);
+    assert_eq!(MADE.get(), Some(&1));
+    meet();
+}
+
+/// Two threads meet at [`BARRIER`]: in the parent, then again in the child.
+fn meet() {
+    let other = thread::spawn(|| BARRIER.wait().is_leader());
+    assert!(BARRIER.wait().is_leader() != other.join().unwrap());
 }
 
 /// A parent with holds. `child` gets its id and directory; then the child drops the guards that it inherited.
@@ -75,6 +85,8 @@ fn forks(child: impl FnOnce(u32, &Path)) {
     label(&HELD, "held");
     label(&READ, "read");
     *HELD.lock().unwrap() += 1;
+    assert_eq!(MADE.set(1), Ok(()));
+    meet();
     let (held, read) = (HELD.lock().unwrap(), READ.read().unwrap());
     let (dir, id) = (own_trace(), std::process::id());
     let file = Trace::of_process(&dir, id).path;

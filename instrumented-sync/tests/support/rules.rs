@@ -22,6 +22,7 @@ pub(crate) fn check(trace: &Trace, ending: Ending) {
     check_created(trace);
     check_messages(trace);
     check_wakes(trace);
+    check_arrivals(trace);
     check_dictionary(trace);
 }
 
@@ -144,4 +145,25 @@ fn check_wakes(trace: &Trace) {
         }
     }
     assert!(woken.is_empty(), "wake-ups without a notify: {woken:?}");
+}
+
+/// A capacity is told with the object's creation, and a barrier opens when as many have arrived as it takes.
+fn check_arrivals(trace: &Trace) {
+    let mut capacities = BTreeMap::new();
+    for thread in &trace.threads {
+        for pair in thread.events.windows(2).filter(|pair| pair[1].kind() == Kind::CAPACITY) {
+            assert_eq!((pair[0].kind(), pair[0].object()), (Kind::CREATE, pair[1].object()));
+            capacities.insert(pair[1].object(), pair[1].seq());
+        }
+    }
+    assert_eq!(capacities.len(), trace.count(Kind::CAPACITY));
+    let mut n_arrived: BTreeMap<_, u64> = BTreeMap::new();
+    for arrive in trace.events().filter(|event| event.kind() == Kind::ARRIVE) {
+        *n_arrived.entry((arrive.object(), arrive.seq())).or_default() += 1;
+    }
+    for notify in trace.events().filter(|event| event.kind() == Kind::NOTIFY) {
+        if let Some(n) = n_arrived.get(&(notify.object(), notify.seq())) {
+            assert_eq!(Some(n), capacities.get(&notify.object()), "{notify:?} came early or late");
+        }
+    }
 }

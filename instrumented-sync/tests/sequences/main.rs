@@ -1,0 +1,95 @@
+//! The exact events of barriers and of what is initialised once, and what the slots say meanwhile.
+//!
+//! Each case is a program of its own: this test binary, run again with a part to play.
+#![cfg(all(feature = "record", target_os = "linux"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::exit,
+    clippy::print_stdout,
+    reason = "programs made for tests fail like tests"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod barrier;
+mod once;
+
+use self::support::{Thread, Trace, program, rules};
+use instrumented_sync::thread::{Builder, Scope, ScopedJoinHandle};
+use trace_format::{Event, Flags, Kind, slot::Snapshot};
+
+/// The parts that [`child`] can play.
+const ROLES: &[(&str, fn())] = &[
+    ("barrier::two_meet_twice", barrier::two_meet_twice),
+    ("barrier::begins_while_some_wait", barrier::begins_while_some_wait),
+    ("once::awaited", once::awaited),
+    ("once::contended", once::contended),
+    ("once::contended_cell", once::contended_cell),
+    ("once::poisoned", once::poisoned),
+    ("once::poisoned_while_waiting", once::poisoned_while_waiting),
+    ("once::poisoned_lazy", once::poisoned_lazy),
+    ("once::reentrant", once::reentrant),
+    ("once::used_again", once::used_again),
+];
+
+/// Plays a part if the environment names one, and is nothing otherwise.
+#[test]
+fn child() {
+    program::play(ROLES);
+}
+
+/// Runs a part to its end and reads what it recorded.
+fn record(role: &str) -> Trace {
+    let dir = tempfile::tempdir().unwrap();
+    program::run(&mut program::command(role, dir.path()));
+    let trace = Trace::only(dir.path());
+    rules::check(&trace, rules::Ending::Exit);
+    trace
+}
+
+/// What this process has recorded so far.
+fn so_far() -> Trace {
+    Trace::only(&program::own_trace())
+}
+
+fn spawn<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &str,
+    f: impl FnOnce() + Send + 'scope,
+) -> ScopedJoinHandle<'scope, ()> {
+    Builder::new().name(name.to_owned()).spawn_scoped(scope, f).unwrap()
+}
+
+/// Waits until a thread's slot says that it is in a wait of this kind on the object with this label.
+fn until_waiting(thread: u64, kind: Kind, label: &str) -> Snapshot {
+    loop {
+        let trace = so_far();
+        let waits = |slot: &Snapshot| {
+            let wanted = |wait: Event| wait.kind() == kind && wait.object().0 == trace.labelled(label);
+            slot.thread == thread && slot.exact && slot.wait.is_some_and(wanted)
+        };
+        if let Some(slot) = trace.slots().into_iter().find(waits) {
+            return slot;
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// The object of the thread with this name, once it has recorded something.
+fn thread_named(name: &str) -> u64 {
+    loop {
+        if let Some((object, _, _)) = so_far().names.iter().find(|(_, _, known)| known == name) {
+            return *object;
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// A thread's events on an object: kind, flags and number.
+fn sequence(thread: &Thread, object: u64) -> Vec<(Kind, Flags, u64)> {
+    let events = thread.events.iter().filter(|event| event.kind() != Kind::EXTEND && event.object().0 == object);
+    events.map(|event| (event.kind(), event.flags(), event.seq())).collect()
+}
