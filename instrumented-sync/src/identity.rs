@@ -69,12 +69,11 @@ impl Identity {
         let class = Local::class(kind, type_name);
         let site = Local::bare_site(self.created_at);
         let create = Event::new(Kind::CREATE, Flags::NONE, site, ObjectId(taken), u64::from(class));
-        match capacity.map(|capacity| capacity.min(MESSAGE_MAX)) {
-            None => local.append(create),
-            Some(capacity) => {
-                let capacity = Event::new(Kind::CAPACITY, Flags::NONE, site, ObjectId(taken), capacity);
-                local.append_extended(create, capacity);
-            }
+        // Where it is: who can reach a static variable is another question than who can reach the heap.
+        local.append_extended(create, Event::extend(0, std::ptr::from_ref(self) as u64));
+        if let Some(capacity) = capacity.filter(|_| local.prepare()) {
+            let capacity = capacity.min(MESSAGE_MAX);
+            local.append(Event::new(Kind::CAPACITY, Flags::NONE, site, ObjectId(taken), capacity));
         }
         taken
     }

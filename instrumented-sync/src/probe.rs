@@ -251,7 +251,7 @@ fn used_while_recording(identity: &Identity, class: Class, site: Site) {
     let ready = if in_a_section { ready(identity, class, site) } else { Ready::NONE };
     if ready.0 != 0 {
         let flags = Mode::Shared.flags();
-        let acquire = ready.event(Kind::ACQUIRE, flags.with(Flags::TRY), identity.version());
+        let acquire = ready.event(Kind::ACQUIRE, flags, identity.version());
         Local::with(|local| local.append_extended(acquire, ready.event(Kind::RELEASE, flags, acquire.seq())));
     }
 }

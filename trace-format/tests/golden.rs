@@ -69,6 +69,7 @@ fn events() -> Vec<Event> {
         event(Kind::TIME, none, 0, nothing, 1_500_000),
         event(Kind::CREATE, none, 4, LOCK_A, 5),
         event(Kind::CREATE, none, 4, BARRIER, 8),
+        Event::extend(0, 0x5555_5565_4320),
         event(Kind::CAPACITY, none, 4, BARRIER, 2),
         event(Kind::FORK, Flags::SCOPED, 3, WORKER, SCOPE_ADDRESS),
         event(Kind::FORK_FAILED, none, 3, ObjectId(7), 0),
@@ -105,12 +106,13 @@ fn events() -> Vec<Event> {
 }
 
 /// What a reader of the golden file must find, written by hand.
-const EVENTS_READ: [&str; 37] = [
+const EVENTS_READ: [&str; 38] = [
     "OWNER(flags 0x00, site 0, object 1, seq 0)",
     "BEGIN(flags 0x00, site 0, object 1, seq 0)",
     "TIME(flags 0x00, site 0, object 0, seq 1500000)",
     "CREATE(flags 0x00, site 4, object 78187493520, seq 5)",
     "CREATE(flags 0x00, site 4, object 8, seq 8)",
+    "extend(0x0, 0x555555654320)",
     "CAPACITY(flags 0x00, site 4, object 8, seq 2)",
     "FORK(flags 0x08, site 3, object 2, seq 140733498807928)",
     "FORK_FAILED(flags 0x00, site 3, object 7, seq 0)",

@@ -10,8 +10,9 @@
 //!   toucher's starter, or sent it a message, or their other children: all threads that fork, messages and joins
 //!   connect with a toucher.
 //!
-//! What this misses: a reference that went from hand to hand through a lock or a static variable alone. A verdict that
-//! rests on it says so.
+//! * What lies in a static variable may be reached by every thread.
+//!
+//! What this misses: a reference that went from hand to hand through a lock alone. A verdict that rests on it says so.
 
 use super::{
     ObjectId, Releasers, Side, SiteId, ThreadId,
@@ -26,8 +27,8 @@ pub(super) struct Reach {
     /// By object of the merge: its place in `watched`, plus one.
     places: Vec<u32>,
     watched: Vec<Watched>,
-    /// By thread: the object of its latest NOTIFY, whose extension comes next.
-    notified: FxHashMap<u32, u32>,
+    /// By thread: the NOTIFY or CREATE whose extension comes next, and its object.
+    extended: FxHashMap<u32, (Kind, u32)>,
     /// Union-find over the threads that must-order connects.
     kin: Vec<u32>,
 }
@@ -39,6 +40,7 @@ struct Watched {
     /// Whether its making is an event of its own, and whether that was seen.
     has_maker: bool,
     is_made: bool,
+    address: u64,
     gives: Vec<Touch>,
     takes: Vec<Touch>,
     wakes: Wakes,
@@ -83,7 +85,9 @@ impl Reach {
                 let wakes = Wakes::default();
                 let (last_notify, idle_notify) = (None, None);
                 let is_made = false;
-                let watched = Watched { object, has_maker, is_made, gives, takes, wakes, last_notify, idle_notify };
+                let address = 0;
+                let watched =
+                    Watched { object, has_maker, is_made, address, gives, takes, wakes, last_notify, idle_notify };
                 reach.watched.push(watched);
                 *place = reach.watched.len() as u32;
             }
@@ -114,11 +118,15 @@ impl Reach {
         thread
     }
 
-    /// The payload behind a NOTIFY.
+    /// The payload behind an event on a watched object.
     pub(super) fn extend(&mut self, thread: u32, extension: Event) {
-        let Some(object) = self.notified.remove(&thread) else { return };
+        let Some((kind, object)) = self.extended.remove(&thread) else { return };
         let Some(watched) = self.watched_mut(object) else { return };
         let (n, highest) = extension.payload();
+        if kind == Kind::CREATE {
+            watched.address = highest;
+            return;
+        }
         watched.wakes.ticket = watched.wakes.ticket.max(highest);
         watched.wakes.left = watched.wakes.left.saturating_add(i64::try_from(n).unwrap_or(i64::MAX));
         if n == 0 {
@@ -128,8 +136,8 @@ impl Reach {
 
     /// An event on a watched object.
     pub(super) fn touch(&mut self, thread: u32, object: u32, event: Event, clocks: &mut Clocks) {
-        if event.kind() == Kind::NOTIFY {
-            self.notified.insert(thread, object);
+        if matches!(event.kind(), Kind::NOTIFY | Kind::CREATE) {
+            self.extended.insert(thread, (event.kind(), object));
         }
         let Some(watched) = self.watched_mut(object) else { return };
         if event.kind() == Kind::NOTIFY {
@@ -169,7 +177,7 @@ impl Reach {
     }
 
     /// Who could end waits for the watched objects. `object_of` gives an object its id in the model; threads are
-    /// numbered from `first_thread` there.
+    /// numbered from `first_thread` there. `is_static` says of an address whether it is that of a static variable.
     pub(super) fn releasers(
         &self,
         clocks: &mut Clocks,
@@ -177,22 +185,25 @@ impl Reach {
         first_thread: u32,
         mut object_of: impl FnMut(u32) -> ObjectId,
         mut site_of: impl FnMut(u32) -> SiteId,
+        is_static: impl Fn(u64) -> bool,
     ) -> Vec<Releasers> {
         let mut all = Vec::new();
         for watched in &self.watched {
             let object = object_of(watched.object);
-            let by_touch = watched.has_maker && watched.is_made;
+            let is_static = is_static(watched.address);
+            let by_touch = watched.has_maker && watched.is_made && !is_static;
             let idle_notify =
                 watched.idle_notify.map(|(thread, site)| (ThreadId(first_thread + thread), site_of(site)));
             for (side, touches) in [(Side::Gives, &watched.gives), (Side::Takes, &watched.takes)] {
                 let may_reach = |thread: u32, clocks: &mut Clocks| {
-                    touches.iter().any(|touch| {
-                        if by_touch {
-                            touch.mark.is_known_to(&clocks.epoch(thread))
-                        } else {
-                            self.is_kin(thread, touch)
-                        }
-                    })
+                    is_static
+                        || touches.iter().any(|touch| {
+                            if by_touch {
+                                touch.mark.is_known_to(&clocks.epoch(thread))
+                            } else {
+                                self.is_kin(thread, touch)
+                            }
+                        })
                 };
                 let reach = (0..n_threads).filter(|thread| may_reach(*thread, clocks));
                 let reach = reach.map(|thread| ThreadId(first_thread + thread)).collect();

@@ -86,7 +86,10 @@ fn add_releasers(model: &mut Model, file: &ProcessFile, part: &mut Part, recordi
         let (tables, model) = &mut *cell.borrow_mut();
         tables.site(model, &file.dictionary, site)
     };
-    let releasers = recording.reach.releasers(&mut recording.clocks, n_threads, first_thread, object_of, site_of);
+    let modules = &file.dictionary.modules;
+    let is_static = |address: u64| modules.iter().any(|module| (module.start..module.end).contains(&address));
+    let clocks = &mut recording.clocks;
+    let releasers = recording.reach.releasers(clocks, n_threads, first_thread, object_of, site_of, is_static);
     for releasers in &releasers {
         let capacity = releasers.capacity;
         if let Some(object) = model.objects.get_mut(releasers.object.idx()) {

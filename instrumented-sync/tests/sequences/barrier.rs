@@ -45,7 +45,8 @@ fn parties_arrive_and_the_last_one_notifies() {
     assert_eq!(sequence(other, barrier), [waits(1), leads(2)].concat());
     let main = trace.threads.iter().find(|thread| thread.object != other.object).unwrap();
     let made = main.position(Kind::CREATE).unwrap();
-    assert_eq!((main.events[made + 1].kind(), main.events[made + 1].seq()), (Kind::CAPACITY, 2));
+    assert_eq!(main.events[made + 1].kind(), Kind::EXTEND);
+    assert_eq!((main.events[made + 2].kind(), main.events[made + 2].seq()), (Kind::CAPACITY, 2));
     // Behind CREATE and CAPACITY, before DESTROY.
     assert_eq!(sequence(main, barrier)[2..7], [leads(1), waits(2)].concat());
     for thread in [main, other] {

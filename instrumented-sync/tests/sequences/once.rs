@@ -209,7 +209,7 @@ fn a_use_is_recorded_while_something_is_held() {
         assert_eq!((events[0].0, events.last().unwrap().0), (Kind::CREATE, Kind::DESTROY), "{label}");
         events[1..events.len() - 1].to_vec()
     };
-    let uses = [attempt(1, Flags::NONE, Flags::NONE), used(1, Flags::TRY), used(1, Flags::TRY)].concat();
+    let uses = [attempt(1, Flags::NONE, Flags::NONE), used(1, Flags::NONE), used(1, Flags::NONE)].concat();
     assert_eq!(events("once"), uses);
     assert_eq!(events("lazy"), uses);
     assert_eq!(events("cell"), [uses, attempt(2, Flags::NONE, Flags::NONE)].concat());
