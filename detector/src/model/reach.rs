@@ -177,7 +177,8 @@ impl Reach {
     }
 
     /// Who could end waits for the watched objects. `object_of` gives an object its id in the model; threads are
-    /// numbered from `first_thread` there. `is_static` says of an address whether it is that of a static variable.
+    /// numbered from `first_thread` there. `is_static` says of an address whether
+    /// it may be that of a static variable.
     pub(super) fn releasers(
         &self,
         clocks: &mut Clocks,

@@ -75,6 +75,11 @@ pub(super) fn held_for_ever(file: &ProcessFile, first: &FirstPass) -> FxHashSet<
     held.filter(|object| *object != NO_OBJECT).collect()
 }
 
+/// Whether nothing that happened to the process's objects is lost.
+fn is_complete(file: &ProcessFile) -> bool {
+    file.header.lost == 0 && file.slots.iter().all(|slot| slot.lost == 0)
+}
+
 fn add_releasers(model: &mut Model, file: &ProcessFile, part: &mut Part, recording: &mut Recording, n_threads: u32) {
     let first_thread = part.tables.first_thread;
     let (objects, cell) = (&part.merged.objects, RefCell::new((&mut part.tables, &mut *model)));
@@ -87,7 +92,10 @@ fn add_releasers(model: &mut Model, file: &ProcessFile, part: &mut Part, recordi
         tables.site(model, &file.dictionary, site)
     };
     let modules = &file.dictionary.modules;
-    let is_static = |address: u64| modules.iter().any(|module| (module.start..module.end).contains(&address));
+    // Where operations are lost, any of them may have made an object known to anybody.
+    let is_complete = is_complete(file);
+    let is_static =
+        |address: u64| !is_complete || modules.iter().any(|module| (module.start..module.end).contains(&address));
     let clocks = &mut recording.clocks;
     let releasers = recording.reach.releasers(clocks, n_threads, first_thread, object_of, site_of, is_static);
     for releasers in &releasers {
@@ -145,10 +153,13 @@ fn slot_wait(
     slot: &SlotState,
 ) -> Option<Wait> {
     let event = slot.wait?;
-    let is_complete = file.header.lost == 0 && file.slots.iter().all(|slot| slot.lost == 0);
+    let is_complete = is_complete(file);
     let waited_for = part.merged.objects.find(event.object().0);
     let is_thread = part.threads.contains_key(&event.object().0);
-    let is_over = is_complete && recording.reach.is_over(waited_for, event, is_thread);
+    // Of a receive that would do with another channel, that one counts as well.
+    let other = part.merged.objects.find(slot.wait_object.0);
+    let is_other_over = event.kind() == Kind::RECEIVE && recording.reach.is_over(other, event, false);
+    let is_over = is_complete && (recording.reach.is_over(waited_for, event, is_thread) || is_other_over);
     let mut object = |id: u64| (id != 0).then(|| part.tables.object(model, id));
     let (wanted, other) = match event.kind() {
         // Waits for a scope, which is no object.
