@@ -33,7 +33,15 @@ impl Identity {
     pub(crate) fn object(&self, local: &Local, class: Class) -> u64 {
         // Relaxed: an id is a number; what orders operations on the object is the object.
         match self.object.load(Relaxed) {
-            0 => self.take_object(local, class),
+            0 => self.take_object(local, class, None),
+            object => object,
+        }
+    }
+
+    /// As [`Self::object`], for an object whose capacity is recorded behind its CREATE.
+    pub(crate) fn object_with_capacity(&self, local: &Local, class: Class, capacity: u64) -> u64 {
+        match self.known_object() {
+            0 => self.take_object(local, class, Some(capacity)),
             object => object,
         }
     }
@@ -46,7 +54,7 @@ impl Identity {
     }
 
     #[cold]
-    fn take_object(&self, local: &Local, class: Class) -> u64 {
+    fn take_object(&self, local: &Local, class: Class, capacity: Option<u64>) -> u64 {
         if !local.prepare() {
             return 0;
         }
@@ -59,6 +67,10 @@ impl Identity {
         let class = Local::class(kind, type_name);
         let site = Local::bare_site(self.created_at);
         local.append(Event::new(Kind::CREATE, Flags::NONE, site, ObjectId(taken), u64::from(class)));
+        if let Some(capacity) = capacity.filter(|_| local.prepare()) {
+            let capacity = capacity.min(MESSAGE_MAX);
+            local.append(Event::new(Kind::CAPACITY, Flags::NONE, 0, ObjectId(taken), capacity));
+        }
         taken
     }
 

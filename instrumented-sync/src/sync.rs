@@ -1,16 +1,35 @@
-//! Drop-in for `std::sync`: what waits is wrapped, the rest is std's own.
+//! Drop-in for `std::sync`: what waits is wrapped, the rest is std's own. And primitives that std lacks.
 
+#[cfg(all(feature = "record", target_os = "linux"))]
 mod condvar;
+mod deadline;
+mod latch;
+#[cfg(all(feature = "record", target_os = "linux"))]
 mod mutex;
+mod reentrant_lock;
+#[cfg(all(feature = "record", target_os = "linux"))]
 mod rwlock;
+mod semaphore;
+mod upgradable;
 
+#[cfg(all(feature = "record", target_os = "linux"))]
 pub mod mpsc;
 
+#[cfg(all(feature = "record", target_os = "linux"))]
 pub use self::{
     condvar::{Condvar, WaitTimeoutResult},
     mutex::{Mutex, MutexGuard},
     rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
+pub use self::{
+    latch::Latch,
+    reentrant_lock::{ReentrantLock, ReentrantLockGuard},
+    semaphore::{Permit, Semaphore},
+    upgradable::{UpgradableGuard, UpgradableReadGuard, UpgradableRwLock, UpgradableWriteGuard},
+};
+#[cfg(not(all(feature = "record", target_os = "linux")))]
+pub use std::sync::*;
+#[cfg(all(feature = "record", target_os = "linux"))]
 pub use std::sync::{
     Arc, Barrier, BarrierWaitResult, LazyLock, LockResult, Once, OnceLock, OnceState, PoisonError, TryLockError,
     TryLockResult, Weak, atomic,
