@@ -110,7 +110,7 @@ impl<T: ?Sized> ReentrantLock<T> {
     pub fn lock(&self) -> ReentrantLockGuard<'_, T> {
         let acquire = self.acquire(Location::caller());
         while !self.enter_again() {
-            let obtained = acquire.obtaining(Flags::NONE, || self.try_take(), || Some(self.take()));
+            let obtained = acquire.obtaining(Flags::NONE, || self.try_take(), || self.take());
             if let Some((hold, ())) = obtained {
                 self.enter(hold);
                 break;
@@ -158,13 +158,16 @@ impl<T: ?Sized> ReentrantLock<T> {
         (!std::mem::replace(&mut *is_held, true)).then_some(())
     }
 
-    fn take(&self) {
+    /// Waits for it. For the type of what waits no longer than a time, always `Some`.
+    #[allow(clippy::unnecessary_wraps, reason = "what blocks may give up; this does not")]
+    fn take(&self) -> Option<()> {
         let mut is_held = lock(&self.is_held);
         while *is_held {
             let (Ok(awake) | Err(awake)) = Deadline::NEVER.sleep(&self.freed, is_held);
             is_held = awake;
         }
         *is_held = true;
+        Some(())
     }
 
     /// One guard more, if the lock is this thread's.

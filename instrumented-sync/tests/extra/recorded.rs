@@ -365,7 +365,9 @@ pub(crate) fn forked() {
     assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "{status:#x}");
     drop(reader);
     PERMITS.release();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     assert_eq!(*LOCK.read(), 1);
 }
 

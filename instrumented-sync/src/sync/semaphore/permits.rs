@@ -146,6 +146,7 @@ impl Permits {
 mod tests {
     use super::*;
 
+    #[allow(clippy::unnecessary_wraps, reason = "compared with what may be `None`")]
     fn grant(lent: usize, signals: &[(u64, usize)]) -> Option<Grant> {
         Some(Grant { lent, signals: signals.to_vec() })
     }

@@ -191,8 +191,12 @@ mod tests {
 
     fn with(holders: &[Wish], waiting: &[Wish]) -> State {
         let mut state = State::new();
-        holders.iter().for_each(|wish| assert!(state.enter(*wish, false), "{wish:?}"));
-        waiting.iter().for_each(|wish| state.begin_wait(*wish));
+        for wish in holders {
+            assert!(state.enter(*wish, false), "{wish:?}");
+        }
+        for wish in waiting {
+            state.begin_wait(*wish);
+        }
         state
     }
 
