@@ -9,7 +9,7 @@ use instrumented_sync::{
     Latch, ReentrantLock, Semaphore, UpgradableGuard, UpgradableRwLock, UpgradableWriteGuard, label, thread, trace,
 };
 use std::{path::Path, time::Duration};
-use trace_format::{Event, Flags, Kind, Mode, PAYLOAD_MAX, slot::Snapshot};
+use trace_format::{Event, Flags, Kind, MAX_BYTES_VARIABLE, Mode, PAYLOAD_MAX, slot::Snapshot};
 
 const SHORT: Duration = Duration::from_millis(5);
 
@@ -72,6 +72,19 @@ const SHARED: Flags = Flags::SHARED;
 #[test]
 fn behaviour_is_the_same() {
     recorded("behaves");
+}
+
+/// Where events are not kept, or not all of them, everything works, and slots stay exact.
+#[test]
+fn without_room_for_events() {
+    for role in ["behaves", "semaphore", "limiter", "latch", "reentrant", "upgradable", "both_modes"] {
+        for bytes_max in [100_000, 200_000] {
+            let dir = tempfile::tempdir().unwrap();
+            run(command(role, dir.path()).env(MAX_BYTES_VARIABLE, bytes_max.to_string()));
+            let trace = Trace::only(dir.path());
+            assert!(bytes_max > 100_000 || trace.n_lost() > 0, "{role} found room");
+        }
+    }
 }
 
 pub(crate) fn semaphore() {
