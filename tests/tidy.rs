@@ -214,6 +214,7 @@ const UNSAFE_IN: &[&str] = &[
     "trace-format/src/segment.rs",
     "instrumented-sync/src/recorder",
     "instrumented-sync/src/sync/mutex.rs",
+    "instrumented-sync/src/sync/reentrant_lock.rs",
     "instrumented-sync/src/thread/scope.rs",
 ];
 

@@ -1,12 +1,12 @@
 //! The guard of every wrapper: a hold and the native guard.
 
-use crate::{identity::Identity, probe};
+use crate::probe::{self, Flags, Identity, Mode};
 use std::{
     fmt,
+    mem::ManuallyDrop,
     ops::{Deref, DerefMut},
     sync::atomic::{AtomicU8, Ordering::Relaxed},
 };
-use trace_format::{Flags, Mode};
 
 /// Something held: the guard type behind [`MutexGuard`](crate::MutexGuard), and the read and write guards.
 ///
@@ -67,6 +67,9 @@ pub(crate) struct Hold<'a> {
     flags: AtomicU8,
 }
 
+/// Where flags keep the mode.
+const MODE: u8 = 7;
+
 /// Larger than every number of an acquire.
 const UNRECORDED: u64 = u64::MAX;
 
@@ -89,6 +92,27 @@ impl<'a> Hold<'a> {
 
     pub(crate) const fn is_recorded(&self) -> bool {
         self.seq != UNRECORDED
+    }
+
+    /// The acquire's number, for a primitive that keeps it itself until it is released; see [`Self::taken_up`].
+    pub(crate) fn set_aside(self) -> u64 {
+        ManuallyDrop::new(self).seq
+    }
+
+    /// The hold whose number was set aside.
+    pub(crate) fn taken_up(identity: &'a Identity, mode: Mode, seq: u64, touched: Flags) -> Self {
+        Self { identity, seq, flags: AtomicU8::new(mode.flags().with(touched).0) }
+    }
+
+    /// The hold goes on in another mode, and under the number of that change.
+    pub(crate) fn change(&mut self, mode: Mode, seq: u64) {
+        let flags = self.flags.get_mut();
+        *flags = (*flags & !MODE) | mode.flags().0;
+        self.seq = seq;
+    }
+
+    pub(crate) const fn seq(&self) -> u64 {
+        self.seq
     }
 
     /// Records the release with further flags, now instead of when dropped.

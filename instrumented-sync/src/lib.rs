@@ -7,7 +7,8 @@
 //! platform but Linux, all paths are std's own types and [`label`] is nothing.
 //!
 //! The paths are std's: [`sync`] and [`thread`] hold what `std::sync` and `std::thread` hold; the common names
-//! are at the root too.
+//! are at the root too. What std lacks is here in every build: [`Semaphore`], [`Latch`], [`ReentrantLock`] and
+//! [`UpgradableRwLock`].
 //!
 //! ```
 //! use instrumented_sync::{Mutex, label, thread};
@@ -21,37 +22,41 @@
 //! });
 //! assert_eq!(hits.into_inner().unwrap(), 4);
 //! ```
-#![cfg_attr(not(all(feature = "record", target_os = "linux")), forbid(unsafe_code))]
+#![cfg_attr(not(all(feature = "record", target_os = "linux")), deny(unsafe_code))]
+
+#[cfg_attr(
+    not(all(feature = "record", target_os = "linux")),
+    allow(dead_code, reason = "the recorded side is used by recording only")
+)]
+mod held;
+mod native;
+pub mod sync;
 
 #[cfg(not(all(feature = "record", target_os = "linux")))]
 mod unrecorded;
 #[cfg(not(all(feature = "record", target_os = "linux")))]
-pub use unrecorded::*;
+use unrecorded::probe;
+#[cfg(not(all(feature = "record", target_os = "linux")))]
+pub use unrecorded::{label, thread, trace};
 
 #[cfg(all(feature = "record", target_os = "linux"))]
-mod held;
-#[cfg(all(feature = "record", target_os = "linux"))]
 mod identity;
-#[cfg(all(feature = "record", target_os = "linux"))]
-mod native;
 #[cfg(all(feature = "record", target_os = "linux"))]
 mod probe;
 #[cfg(all(feature = "record", target_os = "linux"))]
 mod recorder;
 #[cfg(all(feature = "record", target_os = "linux"))]
-pub mod sync;
-#[cfg(all(feature = "record", target_os = "linux"))]
 pub mod thread;
 #[cfg(all(feature = "record", target_os = "linux"))]
 pub mod trace;
 #[cfg(all(feature = "record", target_os = "linux"))]
-pub use {
-    held::Held,
-    trace::{Labelled, label},
-};
+pub use trace::label;
+
+pub use {held::Held, trace::Labelled};
 
 pub use crate::sync::{
-    Arc, Barrier, BarrierWaitResult, Condvar, LazyLock, LockResult, Mutex, MutexGuard, Once, OnceLock, OnceState,
-    PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError, TryLockResult, WaitTimeoutResult, Weak,
-    atomic, mpsc,
+    Arc, Barrier, BarrierWaitResult, Condvar, Latch, LazyLock, LockResult, Mutex, MutexGuard, Once, OnceLock,
+    OnceState, Permit, PoisonError, ReentrantLock, ReentrantLockGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    Semaphore, TryLockError, TryLockResult, UpgradableGuard, UpgradableReadGuard, UpgradableRwLock,
+    UpgradableWriteGuard, WaitTimeoutResult, Weak, atomic, mpsc,
 };

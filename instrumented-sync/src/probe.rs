@@ -4,18 +4,24 @@
 //! thread, capturing a stack, making room - is done before the primitive is touched, so that no lock is held
 //! longer for it.
 
+mod operation;
+
 use crate::{
     held::{Held, Hold},
-    identity::{Class, Identity},
     recorder::Local,
 };
 use std::{
     panic::Location,
     sync::{LockResult, PoisonError, TryLockError, TryLockResult},
 };
-use trace_format::{Event, Flags, Kind, Mode, ObjectId};
+use trace_format::{Event, Kind, ObjectId};
 
-pub(crate) use crate::recorder::{latch::recording, process::generation};
+pub(crate) use self::operation::Operation;
+pub(crate) use crate::{
+    identity::{Class, Identity},
+    recorder::{latch::recording, process::generation},
+};
+pub(crate) use trace_format::{Flags, Mode, ObjectKind};
 
 /// A source location, as `#[track_caller]` hands it on.
 pub(crate) type Site = &'static Location<'static>;
@@ -103,6 +109,35 @@ impl<'a> Acquire<'a> {
                 Err(TryLockError::Poisoned(PoisonError::new(Held::new(hold, wrap(poisoned.into_inner())))))
             }
         }
+    }
+
+    /// Acquires a primitive that cannot be poisoned, blocking in `lock` if `try_lock` has nothing. `lock` may give up.
+    pub(crate) fn obtaining<N>(
+        self,
+        flags: Flags,
+        try_lock: impl FnOnce() -> Option<N>,
+        lock: impl FnOnce() -> Option<N>,
+    ) -> Option<(Hold<'a>, N)> {
+        let mut flags = self.mode.flags().with(flags);
+        let ready = if recording() { self.ready() } else { Ready::NONE };
+        let mut obtained = try_lock();
+        if obtained.is_none() {
+            if ready.0 != 0 {
+                request(ready, flags);
+                flags = flags.with(Flags::CONTENDED);
+            }
+            obtained = lock();
+            if ready.0 != 0 {
+                granted();
+            }
+        }
+        obtained.map(|native| (self.acquired(ready, flags), native))
+    }
+
+    /// Acquires a primitive that cannot be poisoned, if that is possible at once.
+    pub(crate) fn trying_to_obtain<N>(self, try_lock: impl FnOnce() -> Option<N>) -> Option<(Hold<'a>, N)> {
+        let ready = if recording() { self.ready() } else { Ready::NONE };
+        try_lock().map(|native| (self.acquired(ready, self.mode.flags().with(Flags::TRY)), native))
     }
 
     #[inline]

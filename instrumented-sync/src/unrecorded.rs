@@ -1,6 +1,9 @@
 //! What the crate is without the feature `record`, and on platforms that the recorder does not know: std.
 
-pub use std::{sync, thread};
+#[allow(dead_code, reason = "the names that a recording build has; not all of them are read here")]
+pub(crate) mod probe;
+
+pub use std::thread;
 
 /// Names an object for reports; here, nothing.
 pub fn label<T: ?Sized>(_: &T, _: &str) {}
@@ -8,6 +11,17 @@ pub fn label<T: ?Sized>(_: &T, _: &str) {}
 /// Recording from inside the program; here it cannot be switched on.
 pub mod trace {
     use std::{fmt, path::Path};
+
+    /// What can be named with [`label`](super::label), of this crate's own primitives; here, anything can.
+    pub trait Labelled: sealed::Sealed {
+        #[doc(hidden)]
+        fn label(&self, text: &str);
+    }
+
+    pub(crate) mod sealed {
+        /// Keeps [`Labelled`](super::Labelled) to this crate.
+        pub trait Sealed {}
+    }
 
     /// Would switch recording on.
     ///

@@ -30,7 +30,7 @@ use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering, compiler_fence},
 };
 use trace_format::{
-    Event, ObjectId, ObjectKind,
+    Event, Kind, Mode, ObjectId, ObjectKind,
     chunk::{self, HEADER_WORDS},
     dictionary::Record,
     segment::RawWords,
@@ -249,7 +249,7 @@ impl Local {
     pub(crate) fn append_release(&self, event: Event) {
         // Without a hold the subtraction wraps, and the comparison sends that the cold way too.
         let newest = self.n_holds.get().wrapping_sub(1);
-        if newest >= HOLDS_INLINE || self.inline_hold(newest).object() != event.object() {
+        if newest >= HOLDS_INLINE || !is_hold_of(self.inline_hold(newest), event) {
             return self.append_remove(event);
         }
         self.write(|words, at| {
@@ -280,7 +280,7 @@ impl Local {
     #[inline(never)]
     fn append_remove(&self, event: Event) {
         self.write(|words, at| {
-            self.remove_hold(event.object());
+            self.remove_hold(event);
             chunk::write(&words, at, event)
         });
     }
@@ -391,10 +391,31 @@ impl Local {
         slot::push(&self.slot.get(), &words, at, n, hold);
     }
 
+    /// How often this thread holds an object.
+    pub(crate) fn n_holds_of(&self, object: ObjectId) -> usize {
+        (0..self.n_holds.get()).filter(|n| self.hold(*n).object() == object).count()
+    }
+
+    /// Appends an UPGRADE or a DOWNGRADE, and publishes what the hold of mode `from` is now.
+    pub(crate) fn change_hold(&self, from: Mode, event: Event) {
+        let is_meant = |n: &usize| {
+            let hold = self.hold(*n);
+            hold.object() == event.object() && hold.flags().mode() == from
+        };
+        self.write(|words, at| {
+            if let Some(n) = (0..self.n_holds.get()).rev().find(is_meant) {
+                let (holds, place) = self.hold_place(n);
+                let hold = Event::new(Kind::ACQUIRE, event.flags(), event.site().0, event.object(), event.seq());
+                slot::change(&holds, place, hold);
+            }
+            chunk::write(&words, at, event)
+        });
+    }
+
     /// Takes a hold out of the middle: a guard that was not the newest is dropped.
-    fn remove_hold(&self, object: ObjectId) {
+    fn remove_hold(&self, release: Event) {
         let n = self.n_holds.get();
-        let Some(found) = (0..n).rev().find(|i| self.hold(*i).object() == object) else { return };
+        let Some(found) = (0..n).rev().find(|i| is_hold_of(self.hold(*i), release)) else { return };
         for i in found + 1..n {
             let (words, at) = self.hold_place(i - 1);
             let [first, second] = self.hold(i).words();
@@ -405,4 +426,10 @@ impl Local {
         slot::pop(&self.slot.get(), n - 1);
         self.n_holds.set(n - 1);
     }
+}
+
+/// Whether this is the hold that a RELEASE ends. The mode counts too: a thread may hold a lock upgradable and shared.
+#[inline]
+fn is_hold_of(hold: Event, release: Event) -> bool {
+    hold.object() == release.object() && hold.flags().mode() == release.flags().mode()
 }

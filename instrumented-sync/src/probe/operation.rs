@@ -1,0 +1,126 @@
+//! Operations of primitives that are more than a lock: semaphores, latches, upgrades.
+
+use super::{Class, Flags, Identity, Local, Mode, Site, Waiting, append, append_extended, recording, release};
+use crate::held::Hold;
+use trace_format::{Event, Kind, ObjectId, PAYLOAD_MAX};
+
+/// An operation that can be recorded: its object and its site.
+#[derive(Clone, Copy)]
+pub(crate) struct Operation {
+    object: ObjectId,
+    site: u32,
+}
+
+impl Operation {
+    /// The operation at `site`, `None` if it is not or cannot be recorded.
+    pub(crate) fn on(identity: &Identity, class: Class, capacity: usize, site: Site) -> Option<Self> {
+        if !recording() {
+            return None;
+        }
+        Local::with(|local| {
+            let object = identity.object_with_capacity(local, class, capacity as u64);
+            (object != 0 && local.prepare()).then(|| Self { object: ObjectId(object), site: local.site(site) })
+        })
+    }
+
+    /// A change of a hold, `None` if it is not recorded.
+    pub(crate) fn change(hold: &Hold<'_>, site: Site) -> Option<Self> {
+        if !hold.is_recorded() {
+            return None;
+        }
+        let object = ObjectId(hold.identity().known_object());
+        Local::with(|local| local.prepare().then(|| Self { object, site: local.site(site) }))
+    }
+
+    /// Names the object.
+    pub(crate) fn label(self, text: &str) {
+        Local::label(self.object.0, text);
+    }
+
+    /// How often this thread holds the object.
+    pub(crate) fn n_holds(self) -> usize {
+        Local::with(|local| local.n_holds_of(self.object))
+    }
+
+    /// Records `n` shared holds, which nothing numbers.
+    pub(crate) fn acquired(self, n: usize, flags: Flags) {
+        let event = self.event(Kind::ACQUIRE, Mode::Shared.flags().with(flags), 0);
+        Local::with(|local| {
+            for _ in 0..n {
+                if local.prepare() {
+                    local.append_acquire(event);
+                }
+            }
+        });
+    }
+
+    /// Takes back `n` of those holds.
+    pub(crate) fn released(self, n: usize) {
+        for _ in 0..n {
+            release(self.object.0, Mode::Shared.flags(), 0);
+        }
+    }
+
+    /// Publishes a wait that is about to begin.
+    pub(crate) fn waits(self, ticket: u64, is_timed: bool) -> Waiting {
+        let flags = if is_timed { Flags::TIMED } else { Flags::NONE };
+        Waiting::begin(self.event(Kind::WAIT, flags, ticket), 0)
+    }
+
+    /// Records that the thread goes on, because of notify number `notify`; 0 if there is none.
+    pub(crate) fn woken(self, notify: u64) {
+        append(self.event(Kind::WAKE, Flags::NONE, notify));
+    }
+
+    /// Records that the thread goes on because its time was over.
+    pub(crate) fn timed_out(self) {
+        append(self.event(Kind::WAKE, Flags::TIMED_OUT, 0));
+    }
+
+    /// Records notify number `number`, which lets `n` threads through.
+    pub(crate) fn notifies(self, number: u64, n: usize) {
+        let n = (n as u64).min(PAYLOAD_MAX);
+        append_extended(self.event(Kind::NOTIFY, Flags::NONE, number), Event::extend(n, 0));
+    }
+
+    /// Records notify number `number`, which lets everybody through, whenever they come.
+    pub(crate) fn opens(self, number: u64) {
+        append_extended(self.event(Kind::NOTIFY, Flags::ALL, number), Event::extend(PAYLOAD_MAX, 0));
+    }
+
+    /// Records an arrival in round `generation`.
+    pub(crate) fn arrives(self, generation: u64) {
+        append(self.event(Kind::ARRIVE, Flags::NONE, generation));
+    }
+
+    /// Publishes, in the slot only, that the thread waits to upgrade its hold.
+    pub(crate) fn waits_for_upgrade(self) -> Waiting {
+        Waiting::begin_silent(self.event(Kind::UPGRADE, Mode::Exclusive.flags(), 0))
+    }
+
+    /// Records that an upgradable hold became exclusive.
+    pub(crate) fn upgraded(self, hold: &mut Hold<'_>) {
+        self.changed(Kind::UPGRADE, Mode::Upgradable, Mode::Exclusive, hold, Identity::next_version);
+    }
+
+    /// Records that a hold of mode `from` becomes shared; nobody else may use that yet.
+    pub(crate) fn downgrades(self, from: Mode, hold: &mut Hold<'_>) {
+        let seq = hold.seq();
+        self.changed(Kind::DOWNGRADE, from, Mode::Shared, hold, |_| seq);
+    }
+
+    fn changed(self, kind: Kind, from: Mode, mode: Mode, hold: &mut Hold<'_>, number: impl FnOnce(&Identity) -> u64) {
+        Local::with(|local| {
+            // Without room the hold goes on as it was recorded: its release matches what the trace says.
+            if local.prepare() {
+                let seq = number(hold.identity());
+                local.change_hold(from, self.event(kind, mode.flags(), seq));
+                hold.change(mode, seq);
+            }
+        });
+    }
+
+    fn event(self, kind: Kind, flags: Flags, seq: u64) -> Event {
+        Event::new(kind, flags, self.site, self.object, seq)
+    }
+}

@@ -1,0 +1,37 @@
+//! The primitives that std lacks: what they do, in every build, and what they record.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::exit,
+    clippy::print_stdout,
+    reason = "a test fails where it stands"
+)]
+
+#[cfg(all(feature = "record", target_os = "linux"))]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod behaviour;
+#[cfg(all(feature = "record", target_os = "linux"))]
+mod recorded;
+
+#[cfg(all(feature = "record", target_os = "linux"))]
+const ROLES: &[(&str, fn())] = &[
+    ("behaves", behaviour::all),
+    ("semaphore", recorded::semaphore),
+    ("limiter", recorded::limiter),
+    ("latch", recorded::latch),
+    ("reentrant", recorded::reentrant),
+    ("upgradable", recorded::upgradable),
+    ("both_modes", recorded::both_modes),
+    ("midway", recorded::midway),
+    ("forked", recorded::forked),
+];
+
+/// Plays a part if the environment names one, and is nothing otherwise.
+#[cfg(all(feature = "record", target_os = "linux"))]
+#[test]
+fn child() {
+    support::program::play(ROLES);
+}
