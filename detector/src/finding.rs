@@ -267,6 +267,16 @@ pub struct Edge {
     pub could_release: Vec<Releaser>,
 }
 
+/// The mode of an edge whose thread did not wait: it notified, and nobody waited for that.
+pub const NOTIFIED: &str = "notified";
+
+impl Edge {
+    /// Whether the thread waits for something.
+    pub fn is_waiting(&self) -> bool {
+        self.wanted_mode.as_deref().is_some_and(|mode| mode != NOTIFIED)
+    }
+}
+
 /// A thread that could let another one go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Releaser {

@@ -10,7 +10,7 @@ use super::{
     self_deadlock, wait_name,
 };
 use crate::{
-    finding::{Certainty, Code},
+    finding::{Certainty, Code, NOTIFIED},
     graph::wait_for::{Assume, Knot, Need, WaitFor, Want},
     model::{Model, ObjectId, ThreadId, Wait},
 };
@@ -124,7 +124,8 @@ impl Scene<'_> {
             }
             _ => self.possible(),
         };
-        let is_in = |thread: &ThreadId| edges.iter().any(|edge| edge.thread == *thread);
+        let waits = |edge: &RawEdge| edge.wants.is_some_and(|(_, mode, _)| mode != NOTIFIED);
+        let is_in = |thread: &ThreadId| edges.iter().any(|edge| edge.thread == *thread && waits(edge));
         let knot = self.knot.threads.iter().filter(|thread| !is_in(thread));
         let behind = knot.chain(self.knot.behind.iter().filter(|thread| !is_in(thread))).copied().collect();
         RawFinding { code, certainty: self.certainty, why, assumes, count: 1, edges, behind, help }

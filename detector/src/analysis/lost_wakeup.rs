@@ -3,7 +3,7 @@
 
 use super::{Help, RawEdge, RawFinding, hang::Scene};
 use crate::{
-    finding::Code,
+    finding::{Code, NOTIFIED},
     model::{ObjectId, ThreadId},
 };
 
@@ -19,7 +19,7 @@ pub(super) fn in_knot(scene: &Scene<'_>) -> Option<RawFinding> {
     edges.extend(idle.into_iter().map(|(object, (thread, site))| RawEdge {
         thread,
         holds: None,
-        wants: Some((Some(object), "notified", site)),
+        wants: Some((Some(object), NOTIFIED, site)),
         could_release: Vec::new(),
     }));
     (!waiting.is_empty()).then(|| scene.raw(Code::LostWakeup, edges, Help::NotifyWhatChanged))
@@ -48,7 +48,7 @@ mod tests {
         let finding = &findings[0];
         assert_eq!((finding.code, finding.certainty), (Code::LostWakeup, Certainty::Observed));
         let modes: Vec<_> = finding.edges.iter().map(|edge| edge.wants.map(|(_, mode, _)| mode)).collect();
-        assert_eq!(modes, [Some("wait"), Some("notified")]);
+        assert_eq!(modes, [Some("wait"), Some(NOTIFIED)]);
         let helpers = &finding.edges[0].could_release;
         assert_eq!(helpers[..], [(ThreadId(2), WhyNot::Ended), (ThreadId(0), WhyNot::Waits)]);
     }

@@ -82,7 +82,7 @@ fn edge_elements<'f>(finding: &'f Finding, edge: &'f Edge, with_want: bool) -> V
 
 /// Who could have ended a wait, and why they cannot; in a cycle that is the other edges.
 fn helpers<'f>(finding: &'f Finding, edge: &Edge) -> Option<Element<'f>> {
-    let is_shown = |idx: usize| finding.edges.iter().any(|edge| edge.thread == idx && edge.wanted_mode.is_some());
+    let is_shown = |idx: usize| finding.edges.iter().any(|edge| edge.thread == idx && edge.is_waiting());
     let others = edge.could_release.iter().filter(|releaser| finding.code == Code::Stall || !is_shown(releaser.thread));
     let name = |idx: usize| finding.threads.get(idx).map_or("?", |thread| thread.name.as_str());
     let lines: Vec<String> = others

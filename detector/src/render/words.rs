@@ -1,6 +1,6 @@
 //! Phrases that several renderers share.
 
-use crate::finding::{Certainty, Code, Edge, Finding, Frame, Object, Place, ProgramEnd, Report};
+use crate::finding::{Certainty, Code, Edge, Finding, Frame, NOTIFIED, Object, Place, ProgramEnd, Report};
 
 /// What a finding is, in two words at most.
 pub(super) fn verdict(finding: &Finding) -> &'static str {
@@ -87,7 +87,7 @@ pub(super) fn wants(finding: &Finding, edge: &Edge) -> String {
             format!("waits for a permit of {reference}")
         }
         (Some("wait"), Some(Object { kind, .. })) if kind == "latch" => format!("waits for {reference} to open"),
-        (Some("notified"), _) => format!("notified {reference}, when nobody waited,"),
+        (Some(NOTIFIED), _) => format!("notified {reference} too early"),
         (Some("upgrade"), _) => format!("wants {reference} for writing"),
         (Some("wait"), _) => format!("waits for {reference}"),
         (Some("scope end"), _) => "waits for the threads of its scope to end".to_owned(),

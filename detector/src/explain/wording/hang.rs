@@ -3,7 +3,7 @@
 use super::{TITLE_LINKS_MAX, at, held, reference, sides, thread, wanted};
 use crate::{
     analysis::Help,
-    finding::{Certainty, Edge, Finding},
+    finding::{Certainty, Edge, Finding, NOTIFIED},
 };
 
 /// Threads that wait for each other, or for parties that will not come.
@@ -51,8 +51,7 @@ fn waits(finding: &Finding, edge: &Edge) -> String {
 
 /// Edges of threads that wait; an edge of a lost notify or of a dead owner is none.
 fn waiting(finding: &Finding) -> Vec<&Edge> {
-    let is_waiting = |edge: &&Edge| edge.wanted_mode.as_deref().is_some_and(|mode| mode != "notified");
-    finding.edges.iter().filter(is_waiting).collect()
+    finding.edges.iter().filter(|edge| edge.is_waiting()).collect()
 }
 
 /// ``thread `a` waits for …``, or ``3 threads wait for …`` as far as they wait for the same.
@@ -172,9 +171,9 @@ pub(super) fn help(finding: &Finding, help: Help) -> String {
 }
 
 fn lost_wakeup_help(finding: &Finding) -> String {
-    let early = finding.edges.iter().find(|edge| edge.wanted_mode.as_deref() == Some("notified"));
-    let first = finding.edges.first();
-    let wait = at(first.and_then(|edge| edge.wanted_at.as_ref()));
+    let early = finding.edges.iter().find(|edge| edge.wanted_mode.as_deref() == Some(NOTIFIED));
+    let waiting = waiting(finding);
+    let wait = at(waiting.first().and_then(|edge| edge.wanted_at.as_ref()));
     match early {
         Some(edge) => format!(
             "the notify {} came when nobody waited; change the condition and notify while holding the mutex, and look \
