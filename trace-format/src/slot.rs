@@ -107,6 +107,7 @@ pub fn change<H: Words + ?Sized>(holds: &H, at: usize, hold: Event) {
 /// Publishes what the thread is about to wait for. `wait` is packed like a REQUEST or WAIT event.
 pub fn begin_wait<S: Words + ?Sized>(slot: &S, wait: Event, object: u64, since_ns: u64) {
     let [first, second] = wait.words();
+    // Relaxed: the epoch publishes all of it.
     slot.store(word::WAIT, first, Relaxed);
     slot.store(word::WAIT + 1, second, Relaxed);
     slot.store(word::WAIT_OBJECT, object, Relaxed);
