@@ -26,6 +26,14 @@ impl Reading {
         let live = self.model.processes.iter().filter(|process| process.alive && !process.exited);
         live.filter_map(|process| i32::try_from(process.pid).ok()).collect()
     }
+
+    /// The operating system's id of a thread that a finding names: by its process's id and its number there.
+    pub fn tid(&self, process: u32, thread: u32) -> Option<u32> {
+        let is_of_process =
+            |id: model::ProcessId| self.model.processes.get(id.idx()).is_some_and(|of| of.pid == process);
+        let mut threads = self.model.threads.iter().filter(|found| found.number == thread && !found.ended);
+        threads.find(|thread| is_of_process(thread.process)).map(|thread| thread.tid).filter(|tid| *tid != 0)
+    }
 }
 
 /// Reads a trace, also while its processes run. What is wrong with it will be among the report's problems.
@@ -62,11 +70,21 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
         debug!(raw_findings = raw.len(), elapsed = ?start.elapsed(), "analysed");
         let start = Instant::now();
         let mut symbolizer = Symbolizer::new(model, directory);
-        findings.extend(without_explained_stalls(explain::explain_all(raw, model, &mut symbolizer)));
+        let mut explained = explain::explain_all(raw, model, &mut symbolizer);
+        // Who asks for the state of a program asks for all of it.
+        if stopped != Stopped::Running {
+            explained = without_explained_stalls(explained);
+        }
+        findings.extend(explained);
         hints.extend(symbolizer.hints().map(str::to_owned));
         debug!(elapsed = ?start.elapsed(), "explained");
     }
     report.findings = identity::identify(findings);
+    if report.findings.iter().any(|finding| finding.code == Code::Stall) {
+        for Reading { model, .. } in readings {
+            explain::kernel::add(&mut report.findings, model, &mut Symbolizer::new(model, directory));
+        }
+    }
     report.findings.sort_by_key(|Finding { certainty, code, id, .. }| (Reverse(*certainty), *code, id.clone()));
     report.hints = hints.into_iter().collect();
     report
