@@ -270,3 +270,77 @@ fn waits_of(
     waits.dedup();
     (!waits.is_empty()).then_some(waits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::SlotState;
+    use trace_format::{Event, Flags, Kind, ObjectId};
+
+    fn process(epoch: u64, other_epoch: u64) -> LiveProcess {
+        let slot = |thread: u64, epoch, wait| SlotState {
+            thread,
+            tid: 1,
+            ended: false,
+            epoch,
+            holds: Vec::new(),
+            wait,
+            wait_object: ObjectId::NONE,
+            since_ns: 0,
+            lost: 0,
+        };
+        let wait = Event::new(Kind::WAIT, Flags::NONE, 1, ObjectId(9), 1);
+        let slots = vec![slot(1, epoch, Some(wait)), slot(2, other_epoch, None)];
+        LiveProcess { file: "1-1-0.events".to_owned(), pid: 1, now_ns: 0, n_os_threads: 2, slots }
+    }
+
+    /// A watch that found a possible hang of the process's first thread some time ago.
+    fn pending(age: Duration) -> Watch {
+        let processes = [process(3, 2)];
+        let mut watch = Watch::new(Path::new("no/trace"), Path::new("."));
+        let mut waits: Vec<Waiting> = candidate::waits(&processes).into_iter().collect();
+        waits.sort_unstable();
+        let hang = Hang {
+            report: Report::default(),
+            findings: Vec::new(),
+            processes: vec![1],
+            files: Vec::new(),
+            has_bystanders: false,
+        };
+        let activity = watch.activity(&processes);
+        let since = Instant::now().checked_sub(age).unwrap();
+        watch.pending.push(Pending { waits, hang, activity, since });
+        watch
+    }
+
+    fn look(watch: &mut Watch, process: LiveProcess) -> Option<Hang> {
+        let processes = [process];
+        let stable = candidate::waits(&processes);
+        watch.ripe(&processes, &stable)
+    }
+
+    #[test]
+    fn a_possible_hang_counts_when_nothing_has_happened_for_long_enough_and_once() {
+        let mut watch = pending(QUIET + Duration::from_secs(1));
+        assert_eq!(look(&mut watch, process(3, 2)).unwrap().processes, [1]);
+        assert!(look(&mut watch, process(3, 2)).is_none());
+        assert_eq!(watch.reported.len(), 1);
+        let mut watch = pending(Duration::from_secs(1));
+        assert!(look(&mut watch, process(3, 2)).is_none());
+        assert_eq!(watch.pending.len(), 1, "not yet");
+    }
+
+    #[test]
+    fn whatever_happens_elsewhere_makes_a_possible_hang_wait_anew() {
+        let mut watch = pending(QUIET + Duration::from_secs(1));
+        assert!(look(&mut watch, process(3, 4)).is_none());
+        assert!(watch.pending[0].since.elapsed() < QUIET);
+    }
+
+    #[test]
+    fn a_thread_that_went_on_was_in_no_hang() {
+        let mut watch = pending(QUIET + Duration::from_secs(1));
+        assert!(look(&mut watch, process(5, 2)).is_none());
+        assert!(watch.pending.is_empty() && watch.reported.is_empty());
+    }
+}

@@ -1,9 +1,9 @@
 //! Programs that are watched while they run.
 
-use super::{findings, program, run, tool};
+use super::{findings, outside, program, read_report, run, tool};
 use serde_json::Value;
 use std::{
-    fs,
+    env, fs,
     io::{BufRead, BufReader, Read},
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -55,6 +55,30 @@ fn a_hang_may_be_aborted() {
     let (report, status) = run("relock", &["--on-hang", "abort"]);
     assert_eq!((status, &report["program"]["signal"]), (1, &6.into()), "{report:#}");
     assert_eq!(findings(&report).len(), 1);
+}
+
+#[test]
+fn each_test_that_hangs_is_ended_and_named_and_cargo_goes_on() {
+    let (_, programs) = outside();
+    let report = tempfile::NamedTempFile::new().unwrap();
+    let mut command = tool(&["run", "--format", "json", "-o", report.path().to_str().unwrap(), "--"]);
+    command.arg(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["test", "--quiet", "--offline", "--no-fail-fast", "--bin", "tested", "--bin", "tested_too"]);
+    command.arg("--target-dir").arg(programs.parent().unwrap()).env_remove("RUSTFLAGS");
+    // What cargo tells its tests must not reach the cargo that the test starts.
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_")) {
+        if name != "CARGO_HOME" {
+            command.env_remove(name);
+        }
+    }
+    let output = command.output().unwrap();
+    let (report, status) = read_report(report.path(), &output);
+    assert_eq!(status, 1);
+    assert_eq!(report["program"]["exit"], 101, "cargo was not ended: {report:#}");
+    let mut names: Vec<_> =
+        findings(&report).iter().map(|finding| finding["threads"][0]["name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["test tests::locks_twice", "test tests::writes_while_it_reads"], "{report:#}");
 }
 
 #[test]
