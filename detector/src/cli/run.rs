@@ -140,18 +140,18 @@ impl Attendant for Recorded<'_> {
         signal.map(|signal| (processes, signal))
     }
 
-    fn show(&self) {
+    fn show(&self, always: bool) {
         let reading = pipeline::read(self.trace);
         let report = pipeline::report(&[reading], Stopped::Running, self.directory);
-        let is_state = |code| matches!(code, Code::Stall);
         let (mut states, others): (Vec<_>, Vec<_>) =
-            report.findings.iter().cloned().partition(|finding| is_state(finding.code));
+            report.findings.iter().cloned().partition(|finding| finding.code == Code::Stall);
         for state in &mut states {
             let pid = state.threads.first().map_or(0, |thread| thread.process);
             state.title = format!("state of the program: process {pid}");
         }
         states.extend(others.into_iter().filter(watch::is_hang));
         let notice = match states.len() {
+            0 if !always => return,
             0 => "deadlock-check: no process that records is running",
             _ => "deadlock-check: this is what each thread does; once more within two seconds ends the program",
         };

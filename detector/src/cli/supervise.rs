@@ -60,8 +60,8 @@ pub(super) trait Attendant {
     /// Hears of a hang; says which processes have to be ended for it, and by what signal.
     fn hang(&mut self, hang: Hang) -> Option<(Vec<i32>, Signal)>;
 
-    /// Shows the state of the program to its user, now.
-    fn show(&self);
+    /// Shows the state of the program to its user, now; if nothing is left to be shown, says so only if `always`.
+    fn show(&self, always: bool);
 }
 
 /// How the program ended.
@@ -151,9 +151,15 @@ fn wait_for_end<A: Attendant>(
         };
         let must_stop = match wake {
             Ok(Wake::Exited) | Err(RecvTimeoutError::Disconnected) => return course,
-            Ok(Wake::Signal(Received { number: SIGQUIT, .. })) if shown.is_none_or(|last| last.elapsed() > TWICE) => {
-                attendant.show();
+            Ok(Wake::Signal(Received { number: SIGQUIT, was_sent }))
+                if shown.is_none_or(|last| last.elapsed() > TWICE) =>
+            {
+                attendant.show(was_sent);
                 shown = Some(Instant::now());
+                if !was_sent {
+                    // The program has it from the terminal, and may be ending because of it.
+                    course.signals.push(SIGQUIT);
+                }
                 false
             }
             Ok(Wake::Signal(received)) => {
