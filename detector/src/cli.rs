@@ -1,7 +1,8 @@
 //! The command line: `deadlock-check` and `cargo deadlock-check`.
 //!
-//! Exit status: 0 nothing at or above `--deny`; 1 findings, or a hang that was ended (or `--error-exitcode`); 2 usage, or the program
-//! could not be started; 3 a trace is unreadable or not well formed; else, for `run`, the program's own status.
+//! Exit status: 0 nothing at or above `--deny`; 1 findings, or a hang that was ended (or `--error-exitcode`); 2 usage,
+//! or the program could not be started; 3 a trace is unreadable or not well formed; else, for `run`, the program's own
+//! status.
 //! Of several that apply 2 wins over 3, 3 over 1, 1 over the program's.
 
 mod check;
