@@ -169,6 +169,7 @@ const NOT_KNOWN_TO: &[(&str, &[&str])] = &[
     ("detector/src/model", &["crate::analysis", "crate::graph", "crate::render", "std::fs"]),
     ("detector/src/merge", &["crate::analysis", "crate::graph", "crate::render", "std::fs"]),
     ("detector/src/source", &["crate::analysis", "crate::graph", "crate::render", "crate::model::"]),
+    ("detector/src/watch", &["crate::cli", "crate::render", "crate::analysis", "crate::model", "crate::merge"]),
     ("detector/src/finding", &["crate::"]),
 ];
 

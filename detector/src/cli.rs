@@ -1,10 +1,12 @@
 //! The command line: `deadlock-check` and `cargo deadlock-check`.
 //!
-//! Exit status: 0 nothing at or above `--deny`; 1 findings (or `--error-exitcode`); 2 usage, or the program
-//! could not be started; 3 a trace is unreadable or not well formed; else, for `run`, the program's own status.
+//! Exit status: 0 nothing at or above `--deny`; 1 findings, or a hang that was ended (or `--error-exitcode`); 2 usage,
+//! or the program could not be started; 3 a trace is unreadable or not well formed; else, for `run`, the program's own
+//! status.
 //! Of several that apply 2 wins over 3, 3 over 1, 1 over the program's.
 
 mod check;
+mod hang;
 mod options;
 mod output;
 mod process_tree;
@@ -39,6 +41,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a program, record what its threads do with locks, and report.
+    ///
+    /// A hang is found while it happens: see --on-hang. Whoever sends SIGQUIT to this tool is shown at once what every
+    /// recorded thread holds and waits for, and the program goes on; a second SIGQUIT within two seconds is passed on
+    /// to the program. (Ctrl-\ goes to the program as well, from the terminal, and ends it unless it is prepared.)
+    /// Ctrl-C ends the program, a second one ends what is left of it; the report is written all the same.
     Run(run::RunArgs),
     /// Report on traces recorded before.
     Check(check::CheckArgs),

@@ -1,5 +1,6 @@
 //! From raw findings to findings in people's words: names, places, stacks, a title and a help line.
 
+pub mod kernel;
 mod names;
 mod wording;
 

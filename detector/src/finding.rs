@@ -172,6 +172,18 @@ pub struct Finding {
     pub help: String,
 }
 
+impl Finding {
+    /// Whether it says that threads hang, not that they might in another schedule.
+    pub fn is_hang(&self) -> bool {
+        match self.code {
+            Code::Deadlock | Code::LostWakeup | Code::AbandonedChannel => self.certainty != Certainty::Hazard,
+            // One that is only possible is a prediction.
+            Code::SelfDeadlock | Code::AbandonedLock => self.certainty == Certainty::Observed,
+            Code::LockOrder | Code::Stall => false,
+        }
+    }
+}
+
 /// A thread, named for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thread {

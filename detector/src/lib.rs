@@ -14,3 +14,4 @@ pub mod render;
 pub mod source;
 pub mod suppress;
 pub mod symbolize;
+pub mod watch;

@@ -5,6 +5,7 @@
 mod build;
 mod clock;
 mod held;
+mod kernel;
 mod nested;
 mod overlap;
 mod process;
@@ -109,6 +110,25 @@ pub struct Thread {
     pub wait: Option<Wait>,
     /// Operations of it that were lost.
     pub lost: u64,
+}
+
+/// A thread that waits for nothing that was recorded, as the operating system saw it when the trace was read.
+#[derive(Clone, Debug)]
+pub struct KernelThread {
+    /// Its process.
+    pub process: ProcessId,
+    /// The thread, if it recorded anything.
+    pub thread: Option<ThreadId>,
+    /// Id in the operating system.
+    pub tid: u32,
+    /// Its name there.
+    pub name: String,
+    /// Its state as `/proc` has it: `R` running, `S` sleeping, …
+    pub state: char,
+    /// The system call that it sleeps in, if that is known.
+    pub call: Option<String>,
+    /// Where its last operation was that was recorded, if that is known.
+    pub last: Option<SiteId>,
 }
 
 /// A lock that is held.
@@ -285,6 +305,8 @@ pub struct Model {
     pub abandoned: Vec<NestedAcquire>,
     /// Who could end the waits of [`Model::threads`] for objects that nobody owns.
     pub releasers: Vec<Releasers>,
+    /// Threads of live processes of which no recorded wait says what they do.
+    pub kernel: Vec<KernelThread>,
     /// Events read.
     pub n_events: u64,
     /// Objects that events name; [`Model::objects`] has those that something above refers to.

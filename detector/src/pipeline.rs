@@ -2,7 +2,7 @@
 
 use crate::{
     analysis, explain,
-    finding::{Certainty, Code, Coverage, Finding, Problem, Report, Stats},
+    finding::{Code, Coverage, Finding, Problem, Report, Stats},
     identity,
     model::{self, Model},
     source,
@@ -25,6 +25,14 @@ impl Reading {
     pub fn live_processes(&self) -> Vec<i32> {
         let live = self.model.processes.iter().filter(|process| process.alive && !process.exited);
         live.filter_map(|process| i32::try_from(process.pid).ok()).collect()
+    }
+
+    /// The operating system's id of a thread that a finding names: by its process's id and its number there.
+    pub fn tid(&self, process: u32, thread: u32) -> Option<u32> {
+        let is_of_process =
+            |id: model::ProcessId| self.model.processes.get(id.idx()).is_some_and(|of| of.pid == process);
+        let mut threads = self.model.threads.iter().filter(|found| found.number == thread && !found.ended);
+        threads.find(|thread| is_of_process(thread.process)).map(|thread| thread.tid).filter(|tid| *tid != 0)
     }
 }
 
@@ -62,11 +70,21 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
         debug!(raw_findings = raw.len(), elapsed = ?start.elapsed(), "analysed");
         let start = Instant::now();
         let mut symbolizer = Symbolizer::new(model, directory);
-        findings.extend(without_explained_stalls(explain::explain_all(raw, model, &mut symbolizer)));
+        let mut explained = explain::explain_all(raw, model, &mut symbolizer);
+        // Who asks for the state of a program asks for all of it.
+        if stopped != Stopped::Running {
+            explained = without_explained_stalls(explained);
+        }
+        findings.extend(explained);
         hints.extend(symbolizer.hints().map(str::to_owned));
         debug!(elapsed = ?start.elapsed(), "explained");
     }
     report.findings = identity::identify(findings);
+    if report.findings.iter().any(|finding| finding.code == Code::Stall) {
+        for Reading { model, .. } in readings {
+            explain::kernel::add(&mut report.findings, model, &mut Symbolizer::new(model, directory));
+        }
+    }
     report.findings.sort_by_key(|Finding { certainty, code, id, .. }| (Reverse(*certainty), *code, id.clone()));
     report.hints = hints.into_iter().collect();
     report
@@ -75,16 +93,11 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
 /// Takes out a stall of which every waiting thread is in a deadlock that was observed: that says it better.
 fn without_explained_stalls(mut findings: Vec<Finding>) -> Vec<Finding> {
     let thread = |finding: &Finding, idx: usize| finding.threads.get(idx).map(|thread| (thread.process, thread.thread));
-    let is_hang = |finding: &&Finding| {
-        !matches!(finding.code, Code::Stall | Code::LockOrder) && {
-            finding.certainty == Certainty::Observed || !matches!(finding.code, Code::SelfDeadlock)
-        }
-    };
     let waiting = |finding: &Finding| {
         let threads = finding.edges.iter().map(|edge| edge.thread).chain(finding.behind.iter().copied());
         threads.filter_map(|idx| thread(finding, idx)).collect::<Vec<_>>()
     };
-    let deadlocked: BTreeSet<_> = findings.iter().filter(is_hang).flat_map(waiting).collect();
+    let deadlocked: BTreeSet<_> = findings.iter().filter(|finding| finding.is_hang()).flat_map(waiting).collect();
     findings.retain(|finding| {
         let mut waiting = finding.edges.iter().filter(|edge| edge.wanted_mode.is_some()).peekable();
         let is_explained = waiting.peek().is_some()

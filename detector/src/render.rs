@@ -32,3 +32,10 @@ pub fn render(report: &Report, format: Format, colored: bool) -> String {
         Format::Json => json::render(report),
     }
 }
+
+/// Writes the findings of a report for people, without the lines about the run that end a report.
+///
+/// As with [`render`], no control characters get through.
+pub fn render_findings(report: &Report, colored: bool) -> String {
+    human::findings(&escape::report(report), colored)
+}

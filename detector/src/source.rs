@@ -7,13 +7,17 @@
 
 mod bytes;
 mod dictionary;
+mod live;
 mod liveness;
+mod os_threads;
 mod recorded;
 mod slots;
 mod stream;
 
 pub use bytes::Bytes;
 pub use dictionary::{Class, Dictionary, Location, Module, ThreadRecord};
+pub use live::{LiveProcess, LiveSlots, open_slots};
+pub use os_threads::{OsThread, is_thread};
 pub use recorded::{Chunk, FileError, ProcessFile};
 pub use slots::SlotState;
 pub use stream::{Cursor, Run, scan};
@@ -103,6 +107,14 @@ pub fn open(dir: &Path) -> Result<Trace, OpenError> {
         }
     }
     Ok(trace)
+}
+
+/// Names of the process files in a directory, in order; none if it cannot be read.
+pub fn process_files(dir: &Path) -> Vec<String> {
+    let mut names = names_in(dir).unwrap_or_default();
+    names.retain(|name| name.ends_with(PROCESS_FILE_SUFFIX));
+    names.sort();
+    names
 }
 
 impl Trace {

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{BufRead, BufReader, Read, Write},
     path::Path,
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
@@ -48,6 +48,7 @@ fn usage_errors_exit_2() {
         &["run", "--timeout", "soon", "--", "true"],
         &["check", "--deny", "maybe", "x"],
         &["run", "--error-exitcode", "300", "--", "true"],
+        &["run", "--on-hang", "panic", "--", "true"],
     ] {
         assert_eq!(status(&run(args)), 2, "{args:?}");
     }
@@ -253,6 +254,30 @@ fn a_signal_is_passed_on_and_the_report_is_written_all_the_same() {
         assert_eq!(status(&output), 128 + number, "{signal}");
         assert_has(stderr(&output), "no findings");
     }
+}
+
+#[test]
+fn to_be_asked_for_its_state_twice_ends_a_program() {
+    if is_ignored(3) {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let script = "trap 'exit 9' QUIT; touch ready; while :; do sleep 0.05; done";
+    let mut child = tool(directory.path(), &["run", "--", "sh", "-c", script]).stderr(Stdio::piped()).spawn().unwrap();
+    while !directory.path().join("ready").exists() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let pid = child.id().to_string();
+    let ask = || Command::new("kill").args(["-QUIT", &pid]).status().unwrap();
+    ask();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut shown = String::new();
+    stderr.read_line(&mut shown).unwrap();
+    assert_has(&shown, "no process that records");
+    ask();
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(9), "{rest}");
 }
 
 #[test]

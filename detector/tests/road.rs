@@ -2,6 +2,9 @@
 //! `deadlock-check run`, and the report is read.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where it stands, in its own functions too")]
 
+#[path = "road/watch.rs"]
+mod watch;
+
 use serde_json::Value;
 use std::{
     env, fs,

@@ -17,6 +17,8 @@ pub enum Stopped {
     TimedOut,
     /// The user interrupted it.
     Interrupted,
+    /// It was not: it runs, and the user asks what it does.
+    Running,
 }
 
 /// One finding for each process that stands still.
@@ -33,6 +35,8 @@ fn stalled(model: &Model, process: &Process, id: ProcessId, stopped: Stopped) ->
             "the program had to be stopped when its time was over; whether its threads could have gone on is not known"
         }
         Stopped::Interrupted => "the program was interrupted; whether its threads could have gone on is not known",
+        Stopped::Running if process.alive => "the program runs on; this is what its threads did when it was asked",
+        Stopped::Running => return None,
         Stopped::No => {
             let died_waiting = !process.exited && !process.alive;
             if !died_waiting || !threads.iter().any(|(_, thread)| waits_for_lock(thread)) {

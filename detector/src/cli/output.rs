@@ -5,8 +5,8 @@ use super::{
     options::{ColorArg, ReportArgs},
 };
 use crate::{
-    finding::Report,
-    render::{Format, render},
+    finding::{Finding, Report},
+    render::{Format, render, render_findings},
     suppress::{Suppressions, write_baseline},
 };
 use anstream::{AutoStream, ColorChoice};
@@ -111,6 +111,14 @@ fn write(report: &Report, args: &ReportArgs, stream: Stream) -> Result<(), Outpu
 fn write_all(stream: &mut dyn Write, text: &str) -> io::Result<()> {
     stream.write_all(text.as_bytes())?;
     stream.flush()
+}
+
+/// Says something to the user while the program runs, with findings below it.
+pub(super) fn show(notice: &str, findings: &[Finding], report: &Report, args: &ReportArgs) {
+    let shown = Report { findings: findings.to_vec(), stats: report.stats, ..Report::default() };
+    let text = render_findings(&shown, is_colored(args.color, &io::stderr()));
+    // Without stderr there is nobody to tell.
+    let _ = write_all(&mut io::stderr().lock(), &format!("{notice}\n{text}"));
 }
 
 /// `auto` asks the terminal and the environment: `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`, `TERM`.

@@ -23,15 +23,28 @@ struct Process {
 /// Ends `roots` and their descendants: first asks, after a grace time insists.
 pub(super) fn end(roots: &[i32]) {
     let asked = with_descendants(roots);
-    send(&asked, Signal::TERM);
-    let deadline = Instant::now() + GRACE;
-    while asked.iter().any(|process| is_alive(*process)) && Instant::now() < deadline {
-        thread::sleep(LOOK);
-    }
+    ask(&asked, Signal::TERM);
     // Some may have started others in the meantime; and a child whose parent is gone is still in the first list.
     let mut left = with_descendants(roots);
     left.extend(asked);
     send(&left, Signal::KILL);
+}
+
+/// Ends these processes and no others: asks by `signal`, after a grace time insists.
+pub(super) fn end_only(pids: &[i32], signal: Signal) {
+    let mut asked = with_descendants(pids);
+    asked.retain(|process| pids.contains(&process.pid));
+    ask(&asked, signal);
+    send(&asked, Signal::KILL);
+}
+
+/// Asks, and waits until all have gone or the grace time is over.
+fn ask(processes: &[Process], signal: Signal) {
+    send(processes, signal);
+    let deadline = Instant::now() + GRACE;
+    while processes.iter().any(|process| is_alive(*process)) && Instant::now() < deadline {
+        thread::sleep(LOOK);
+    }
 }
 
 fn send(processes: &[Process], signal: Signal) {

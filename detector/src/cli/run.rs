@@ -2,24 +2,30 @@
 
 use super::{
     CliError,
+    hang::{self, OnHang},
     options::ReportArgs,
     output::{self, Stream},
     progress::Progress,
-    supervise::{self, Ended},
+    supervise::{self, Attendant, Ended, Wake},
     trace_directory::TraceDirectory,
 };
 use crate::{
-    finding::ProgramEnd,
+    finding::{Code, Finding, ProgramEnd, Report},
     pipeline::{self, Reading, Stopped},
+    source,
+    suppress::Suppressions,
+    watch::{self, Hang, Watch, WatchHandle},
 };
 use clap::Args;
+use rustix::process::Signal;
 use std::{
     env,
     ffi::OsString,
     io::{self, Write},
     os::unix::process::ExitStatusExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus},
+    sync::mpsc::Sender,
     time::Duration,
 };
 use trace_format::TRACE_VARIABLE;
@@ -35,6 +41,10 @@ pub(super) struct RunArgs {
     /// Stop the program after this time (such as 90s or 5m) and report what each thread held and waited for.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
+    /// What to do about a hang: at once if it was observed, after ten seconds in which nothing was recorded if it is
+    /// possible. Only the processes in it are ended, and the exit status is that of findings.
+    #[arg(long, value_enum, value_name = "ACTION", default_value_t = OnHang::Kill)]
+    on_hang: OnHang,
     #[command(flatten)]
     report: ReportArgs,
     /// The program and its arguments.
@@ -49,25 +59,17 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
     let trace = TraceDirectory::prepare(args.trace.as_deref())?;
     let mut command = Command::new(args.command.first().map(OsString::as_os_str).unwrap_or_default());
     command.args(args.command.iter().skip(1)).env(TRACE_VARIABLE, trace.path());
-    let look = || {
-        let reading = pipeline::read(trace.path());
-        let recorded = reading.live_processes();
-        (reading, recorded)
-    };
-    let Ended { status, timed_out, interrupted, last_state } = supervise::supervise(&mut command, args.timeout, look)?;
-    let stopped = match (timed_out, interrupted) {
-        (true, _) => Stopped::TimedOut,
-        (_, true) => Stopped::Interrupted,
-        _ => Stopped::No,
-    };
-    let mut report = {
-        let progress = Progress::start("reading");
-        let reading: Reading = last_state.unwrap_or_else(|| pipeline::read(trace.path()));
-        progress.stage("analysing");
-        pipeline::report(&[reading], stopped, &directory)
-    };
-    report.program = Some(ProgramEnd { exit: status.code(), signal: status.signal(), timed_out });
-    let result = output::finish(report, &args.report, &suppressions, Stream::Stderr, Some(status_to_pass_on(status)));
+    let mut attendant =
+        Recorded { trace: trace.path(), directory: &directory, args, suppressions: &suppressions, hangs: Vec::new() };
+    let ended = supervise::supervise(&mut command, args.timeout, &mut attendant)?;
+    let status = ended.status;
+    let program = ProgramEnd { exit: status.code(), signal: status.signal(), timed_out: ended.timed_out };
+    let were_ended = args.on_hang.signal().is_some() && !attendant.hangs.is_empty();
+    let mut report = final_report(&attendant, ended, were_ended);
+    report.program = Some(program);
+    // What it makes of being ended is not its own status, and no success.
+    let passed_on = if were_ended { args.report.error_exitcode } else { status_to_pass_on(status) };
+    let result = output::finish(report, &args.report, &suppressions, Stream::Stderr, Some(passed_on));
     if args.keep || !trace.is_temporary() {
         let path = trace.keep();
         let path = path.display();
@@ -75,6 +77,91 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
         let _ = writeln!(io::stderr(), "trace: kept in {path}; `deadlock-check check {path}` reports on it again");
     }
     result
+}
+
+/// The report on the whole run.
+fn final_report(attendant: &Recorded<'_>, ended: Ended<Reading>, were_ended: bool) -> Report {
+    let Recorded { trace, directory, hangs, .. } = attendant;
+    let progress = Progress::start("reading");
+    if were_ended
+        && ended.last_state.is_none()
+        && let [hang] = hangs.as_slice()
+        && hang.is_complete(&source::process_files(trace))
+    {
+        // Made before anything was ended.
+        return hang.report.clone();
+    }
+    let stopped = match (ended.timed_out, ended.interrupted) {
+        (true, _) => Stopped::TimedOut,
+        (_, true) => Stopped::Interrupted,
+        _ => Stopped::No,
+    };
+    let reading = ended.last_state.unwrap_or_else(|| pipeline::read(trace));
+    progress.stage("analysing");
+    hang::with_hangs(pipeline::report(&[reading], stopped, directory), hangs, were_ended)
+}
+
+/// A program that records, while it runs.
+struct Recorded<'a> {
+    trace: &'a Path,
+    directory: &'a Path,
+    args: &'a RunArgs,
+    suppressions: &'a Suppressions,
+    /// Its hangs up to now, but for those that are known and accepted.
+    hangs: Vec<Hang>,
+}
+
+impl Attendant for Recorded<'_> {
+    type State = Reading;
+
+    fn watch(&self, wakes: Sender<Wake>) -> io::Result<WatchHandle> {
+        let watch = Watch::new(self.trace, self.directory);
+        watch::start(watch, watch::EVERY, move |hang| {
+            // The program has ended, and nobody listens any more.
+            let _ = wakes.send(Wake::Hang(Box::new(hang)));
+        })
+    }
+
+    fn last_state(&self) -> (Reading, Vec<i32>) {
+        let reading = pipeline::read(self.trace);
+        let recorded = reading.live_processes();
+        (reading, recorded)
+    }
+
+    fn hang(&mut self, hang: Hang) -> Option<(Vec<i32>, Signal)> {
+        let hang = hang::unknown(hang, self.suppressions)?;
+        if !hang.is_settled {
+            let notice = "deadlock-check: this may be a hang; nothing is done about it while anything else happens";
+            output::show(notice, &hang.findings, &hang.report, &self.args.report);
+            return None;
+        }
+        let on_hang = self.args.on_hang;
+        let signal = on_hang.signal();
+        // What will be in the report in a moment is not said twice.
+        let shown = if signal.is_some() { &[] } else { hang.findings.as_slice() };
+        output::show(&format!("deadlock-check: {}", on_hang.notice(&hang)), shown, &hang.report, &self.args.report);
+        let processes = hang.processes.clone();
+        self.hangs.push(hang);
+        signal.map(|signal| (processes, signal))
+    }
+
+    fn show(&self, always: bool) {
+        let reading = pipeline::read(self.trace);
+        let report = pipeline::report(&[reading], Stopped::Running, self.directory);
+        let (mut states, others): (Vec<_>, Vec<_>) =
+            report.findings.iter().cloned().partition(|finding| finding.code == Code::Stall);
+        for state in &mut states {
+            let pid = state.threads.first().map_or(0, |thread| thread.process);
+            state.title = format!("state of the program: process {pid}");
+        }
+        states.extend(others.into_iter().filter(Finding::is_hang));
+        let notice = match states.len() {
+            0 if !always => return,
+            0 => "deadlock-check: no process that records is running",
+            _ => "deadlock-check: this is what each thread does; once more within two seconds ends the program",
+        };
+        output::show(notice, &states, &report, &self.args.report);
+    }
 }
 
 /// As shells have it: 128 + n for signal n.

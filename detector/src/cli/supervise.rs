@@ -1,9 +1,10 @@
-//! Running the program: its end, its time, and signals meanwhile.
+//! Running the program: its end, its time, hangs and signals meanwhile.
 
 use super::{
     process_tree,
     signals::{self, Received},
 };
+use crate::watch::{Hang, WatchHandle};
 use rustix::{
     io::Errno,
     process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid},
@@ -16,11 +17,12 @@ use std::{
     process::{Child, Command, ExitStatus},
     sync::{
         Arc, OnceLock,
-        mpsc::{self, Receiver, RecvTimeoutError},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
     thread,
     time::{Duration, Instant},
 };
+use tracing::warn;
 
 /// Why a program could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -33,10 +35,33 @@ pub(super) enum SuperviseError {
     Signals(io::Error),
 }
 
+/// Who wants this signal twice within this time wants it to reach the program.
+const TWICE: Duration = Duration::from_secs(2);
+
 /// Something happened while the program ran.
 pub(super) enum Wake {
     Exited,
     Signal(Received),
+    Hang(Box<Hang>),
+}
+
+/// Who knows what the program records.
+pub(super) trait Attendant {
+    /// The state of the program, for the report.
+    type State;
+
+    /// Begins to watch; hangs go to the sender.
+    fn watch(&self, wakes: Sender<Wake>) -> io::Result<WatchHandle>;
+
+    /// Reads the state of a program that is about to be stopped; and which other processes, by their pids, have to be
+    /// stopped with it.
+    fn last_state(&self) -> (Self::State, Vec<i32>);
+
+    /// Hears of a hang; says which processes have to be ended for it, and by what signal.
+    fn hang(&mut self, hang: Hang) -> Option<(Vec<i32>, Signal)>;
+
+    /// Shows the state of the program to its user, now; if nothing is left to be shown, says so only if `always`.
+    fn show(&self, always: bool);
 }
 
 /// How the program ended.
@@ -50,15 +75,22 @@ pub(super) struct Ended<R> {
     pub(super) last_state: Option<R>,
 }
 
+/// What happened until the program ended.
+struct Course<R> {
+    timed_out: bool,
+    /// The signals that were meant for the program.
+    signals: Vec<i32>,
+    /// Whether processes were ended because they hung.
+    hung: bool,
+    last_state: Option<R>,
+}
+
 /// Runs a command to its end, or until its time is over.
-///
-/// `look` reads the state of a program that is about to be stopped, and says which other processes, known by
-/// their pids, have to be stopped with it.
-pub(super) fn supervise<R>(
+pub(super) fn supervise<A: Attendant>(
     command: &mut Command,
     timeout: Option<Duration>,
-    look: impl Fn() -> (R, Vec<i32>),
-) -> Result<Ended<R>, SuperviseError> {
+    attendant: &mut A,
+) -> Result<Ended<A::State>, SuperviseError> {
     let (sender, wakes) = mpsc::channel();
     let program_end = Arc::new(OnceLock::new());
     // Before the program starts: a signal in between would leave it running and this process dead.
@@ -66,6 +98,7 @@ pub(super) fn supervise<R>(
     let mut child = command
         .spawn()
         .map_err(|source| SuperviseError::Start { program: command.get_program().to_owned(), source })?;
+    let watch = attendant.watch(sender.clone());
     let pid = Pid::from_child(&child);
     thread::spawn(move || {
         // The child stays a zombie until it is reaped below, so its pid cannot come to mean another process
@@ -75,12 +108,18 @@ pub(super) fn supervise<R>(
         let _ = sender.send(Wake::Exited);
     });
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let (timed_out, n_signals, mut last_state) = wait_for_end(&child, &wakes, deadline, &look);
+    let course = wait_for_end(&child, &wakes, deadline, attendant);
+    let Course { timed_out, signals, hung, mut last_state } = course;
+    // The program has ended: what a look that has begun would find is in the trace, too.
+    match watch {
+        Ok(watch) => watch.abandon(),
+        Err(error) => warn!(%error, "hangs were not watched for"),
+    }
     let status = child.wait().map_err(SuperviseError::Wait)?;
     let mut has_survivors = false;
-    if last_state.is_none() && (n_signals > 0 || status.signal().is_some()) {
+    if last_state.is_none() && (!signals.is_empty() || status.signal().is_some()) {
         // `cargo test` dies of the signal, the test that it started does not.
-        let (state, survivors) = look();
+        let (state, survivors) = attendant.last_state();
         if !survivors.is_empty() {
             has_survivors = true;
             last_state = Some(state);
@@ -89,34 +128,44 @@ pub(super) fn supervise<R>(
     }
     // Only now: until then this process still has something to end.
     let _ = program_end.set(Instant::now());
-    let by_signal = matches!(status.signal(), Some(SIGHUP | SIGINT | SIGQUIT | SIGTERM));
+    let by_signal = !hung && matches!(status.signal(), Some(SIGHUP | SIGINT | SIGQUIT | SIGTERM));
     // A program that took the signal as a request, cleaned up and succeeded, was not stuck.
-    let interrupted = !timed_out && (by_signal || (n_signals > 0 && (has_survivors || !status.success())));
+    let interrupted = !timed_out && (by_signal || (!signals.is_empty() && (has_survivors || !status.success())));
     Ok(Ended { status, timed_out, interrupted, last_state })
 }
 
-/// Waits; gives whether the time was over, how many signals came, and the state before the program was stopped.
-fn wait_for_end<R>(
+/// Waits, and does meanwhile what has to be done.
+fn wait_for_end<A: Attendant>(
     child: &Child,
     wakes: &Receiver<Wake>,
     deadline: Option<Instant>,
-    look: &impl Fn() -> (R, Vec<i32>),
-) -> (bool, usize, Option<R>) {
+    attendant: &mut A,
+) -> Course<A::State> {
     let pid = Pid::from_child(child);
-    let mut last_state = None;
-    let mut seen = Vec::new();
-    let mut timed_out = false;
+    let mut course = Course { timed_out: false, signals: Vec::new(), hung: false, last_state: None };
+    let mut shown: Option<Instant> = None;
     loop {
-        let wake = match deadline.filter(|_| last_state.is_none()) {
+        let wake = match deadline.filter(|_| course.last_state.is_none()) {
             Some(deadline) => wakes.recv_timeout(deadline.saturating_duration_since(Instant::now())),
             None => wakes.recv().map_err(RecvTimeoutError::from),
         };
         let must_stop = match wake {
-            Ok(Wake::Exited) | Err(RecvTimeoutError::Disconnected) => return (timed_out, seen.len(), last_state),
+            Ok(Wake::Exited) | Err(RecvTimeoutError::Disconnected) => return course,
+            Ok(Wake::Signal(Received { number: SIGQUIT, was_sent }))
+                if shown.is_none_or(|last| last.elapsed() > TWICE) =>
+            {
+                attendant.show(was_sent);
+                shown = Some(Instant::now());
+                if !was_sent {
+                    // The program has it from the terminal, and may be ending because of it.
+                    course.signals.push(SIGQUIT);
+                }
+                false
+            }
             Ok(Wake::Signal(received)) => {
                 // Whoever presses Ctrl-C again, or asks again otherwise, has waited long enough.
-                let is_again = received.number != SIGQUIT && seen.contains(&received.number);
-                seen.push(received.number);
+                let is_again = received.number != SIGQUIT && course.signals.contains(&received.number);
+                course.signals.push(received.number);
                 if received.was_sent
                     && let Some(signal) = Signal::from_named_raw(received.number)
                 {
@@ -124,14 +173,23 @@ fn wait_for_end<R>(
                 }
                 is_again
             }
+            // Its processes are being ended anyway.
+            Ok(Wake::Hang(_)) if course.last_state.is_some() => false,
+            Ok(Wake::Hang(hang)) => {
+                if let Some((pids, signal)) = attendant.hang(*hang) {
+                    course.hung = true;
+                    process_tree::end_only(&pids, signal);
+                }
+                false
+            }
             Err(RecvTimeoutError::Timeout) => {
-                timed_out = true;
+                course.timed_out = true;
                 true
             }
         };
-        if must_stop && last_state.is_none() {
-            let (state, mut roots) = look();
-            last_state = Some(state);
+        if must_stop && course.last_state.is_none() {
+            let (state, mut roots) = attendant.last_state();
+            course.last_state = Some(state);
             roots.push(pid.as_raw_pid());
             process_tree::end(&roots);
         }

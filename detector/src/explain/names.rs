@@ -26,11 +26,10 @@ pub(super) fn threads(ids: &[ThreadId], model: &Model) -> Vec<Thread> {
 }
 
 fn thread(thread: &model::Thread, model: &Model) -> Thread {
-    let of_process = model.processes.get(thread.process.idx());
-    let process = of_process.map_or(0, |process| process.pid);
-    let is_test = of_process.is_some_and(is_test_harness) && thread.forked_by.is_none() && thread.tid != process;
+    let process = model.processes.get(thread.process.idx());
+    let is_test = thread.forked_by.is_none() && process.is_some_and(|process| is_test(process, thread.tid));
+    let process = process.map_or(0, |process| process.pid);
     let name = match &thread.name {
-        // The harness starts a thread for each test, under the test's name.
         Some(name) if !name.is_empty() && is_test => format!("test {name}"),
         Some(name) if !name.is_empty() => name.clone(),
         _ if thread.tid != 0 && thread.tid == process => "main".to_owned(),
@@ -39,10 +38,14 @@ fn thread(thread: &model::Thread, model: &Model) -> Thread {
     Thread { process, thread: thread.number, name }
 }
 
-/// Whether cargo built the program as a test: it has a place of its own for those.
-fn is_test_harness(process: &model::Process) -> bool {
-    let directory = Path::new(&process.program).parent().and_then(Path::file_name);
-    directory.is_some_and(|directory| directory == "deps")
+/// Whether a thread that nobody was seen to start was started by a test harness, which names it after the test: it is
+/// not its process's first one, and the program is where cargo puts tests, `deps/NAME-HASH`.
+fn is_test(process: &model::Process, tid: u32) -> bool {
+    let path = Path::new(&process.program);
+    let is_in_deps = path.parent().is_some_and(|parent| parent.ends_with("deps"));
+    let hash = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.rsplit_once('-'));
+    let is_hash = |(_, hash): (&str, &str)| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    tid != process.pid && is_in_deps && hash.is_some_and(is_hash)
 }
 
 /// How texts call an object: by its label, else by kind, type and where it was made.
@@ -121,7 +124,18 @@ fn short_file(file: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_of_std, short_type};
+    use super::{is_of_std, is_test, short_type};
+    use crate::model::Process;
+
+    #[test]
+    fn threads_of_a_test_harness_are_tests() {
+        let process = |program: &str| Process { pid: 7, program: program.to_owned(), ..Process::default() };
+        let harness = process("/w/target/debug/deps/bank-0123456789abcdef");
+        assert!(is_test(&harness, 8));
+        assert!(!is_test(&harness, 7), "the first thread");
+        assert!(!is_test(&process("/w/target/debug/bank"), 8));
+        assert!(!is_test(&process("/w/target/debug/deps/bank-vault"), 8));
+    }
 
     #[test]
     fn places_in_the_standard_library_say_nothing() {

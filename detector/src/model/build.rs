@@ -3,7 +3,7 @@
 //! is filled in.
 
 use super::{
-    Model, ObjectId, SiteId, ThreadId,
+    Model, ObjectId, SiteId, ThreadId, kernel,
     process::{self, Created, NESTED_HOLDS_MAX, Part},
 };
 use crate::{
@@ -19,7 +19,8 @@ pub fn build(trace: &Trace) -> (Model, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut parts = Vec::new();
     for file in &trace.processes {
-        let part = process::add(&mut model, file);
+        let mut part = process::add(&mut model, file);
+        kernel::add(&mut model, file, &mut part);
         problems.extend(problems_of(file, &part));
         model.n_objects += part.merged.objects.len() as u64;
         model.n_gaps += part.merged.n_gaps;

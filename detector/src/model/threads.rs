@@ -107,14 +107,18 @@ fn add_releasers(model: &mut Model, file: &ProcessFile, part: &mut Part, recordi
     model.releasers.extend(releasers);
 }
 
-/// Of a process that is gone only its first thread is known to have lived without being recorded.
+/// Threads of a live process that have no slot; of a process that is gone, its first thread if that recorded nothing:
+/// others may have lived, but of that one it is known.
 fn add_unrecorded(model: &mut Model, file: &ProcessFile, part: &Part) {
     let first = part.tables.first_thread as usize;
     let is_recorded = |tid: u32| model.threads.iter().skip(first).any(|thread| thread.tid == tid);
-    if !is_recorded(file.header.pid)
-        && let Some(process) = model.processes.get_mut(part.tables.process.idx())
-    {
-        process.unrecorded = vec![UnrecordedThread { tid: file.header.pid, name: "main".to_owned() }];
+    let of_system = file.os_threads.iter().map(|thread| (thread.tid, thread.name.clone()));
+    let main = (file.header.pid, "main".to_owned());
+    let known: Vec<(u32, String)> = if file.os_threads.is_empty() { vec![main] } else { of_system.collect() };
+    let unrecorded = known.into_iter().filter(|(tid, _)| !is_recorded(*tid));
+    let unrecorded = unrecorded.map(|(tid, name)| UnrecordedThread { tid, name }).collect();
+    if let Some(process) = model.processes.get_mut(part.tables.process.idx()) {
+        process.unrecorded = unrecorded;
     }
 }
 

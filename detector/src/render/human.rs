@@ -11,16 +11,21 @@ use annotate_snippets::{Element, Group, Level, Renderer, renderer::DecorStyle};
 const WIDTH: usize = 140;
 
 pub(super) fn render(report: &Report, colored: bool) -> String {
+    let mut text = findings(report, colored);
+    for line in words::closing(report) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+pub(super) fn findings(report: &Report, colored: bool) -> String {
     let renderer = if colored { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(WIDTH).decor_style(DecorStyle::Ascii);
     let mut text = String::new();
     for finding in &report.findings {
         text.push_str(&renderer.render(&groups(finding, report)));
         text.push_str("\n\n");
-    }
-    for line in words::closing(report) {
-        text.push_str(&line);
-        text.push('\n');
     }
     text
 }
@@ -65,14 +70,21 @@ fn edge_elements<'f>(finding: &'f Finding, edge: &'f Edge, with_want: bool) -> V
         let label = format!("`{thread}` {holds} since here");
         marks.push(snippet::Mark { place, label, is_primary: false });
     }
+    let is_kernel = words::kernel_state(edge).is_some();
     if with_want && let Some(place) = &edge.wanted_at {
         let and = if marks.is_empty() { format!("`{thread}` ") } else { "... and ".to_owned() };
-        marks.push(snippet::Mark { place, label: format!("{and}{wants} here"), is_primary: true });
+        let label = if is_kernel {
+            format!("the last that was recorded of `{thread}` is here")
+        } else {
+            format!("{and}{wants} here")
+        };
+        marks.push(snippet::Mark { place, label, is_primary: true });
     }
     let mut elements = snippet::elements(marks);
     elements.extend(stack(&format!("`{thread}` {} here", words::took(finding, edge)), &edge.held_stack));
     if with_want {
-        elements.extend(stack(&format!("`{thread}` {wants} here"), &edge.wanted_stack));
+        let title = if is_kernel { format!("`{thread}` was here") } else { format!("`{thread}` {wants} here") };
+        elements.extend(stack(&title, &edge.wanted_stack));
     }
     if with_want && finding.code != Code::LockOrder {
         elements.extend(helpers(finding, edge));

@@ -67,6 +67,9 @@ pub(super) fn took(finding: &Finding, edge: &Edge) -> String {
 
 /// ``wants `cache` for writing``, ``waits for a message from `channel` ``, …
 pub(super) fn wants(finding: &Finding, edge: &Edge) -> String {
+    if let Some(state) = kernel_state(edge) {
+        return format!("waits for nothing that was recorded: the system says {state}");
+    }
     let object = object(finding, edge.wants);
     let reference = match object {
         None => "something that was not recorded".to_owned(),
@@ -98,6 +101,11 @@ pub(super) fn wants(finding: &Finding, edge: &Edge) -> String {
         (mode, Some(object)) => format!("wants {reference}{}", purpose(object, mode)),
         (_, None) => format!("waits for {reference}"),
     }
+}
+
+/// What the operating system says of a thread that no recorded wait explains.
+pub(super) fn kernel_state(edge: &Edge) -> Option<&str> {
+    edge.wanted_mode.as_deref()?.strip_prefix("kernel:")
 }
 
 /// Only for locks that have more than one mode, the mode says something.

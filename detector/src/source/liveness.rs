@@ -3,11 +3,27 @@
 use std::{fs, sync::OnceLock};
 use trace_format::process::{Header, fnv1a};
 
+/// What `/proc` says of a live process as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Vitals {
+    start: u64,
+    /// Processor time that it has used, in clock ticks.
+    pub(super) cpu_ticks: u64,
+    /// Its threads, recorded or not.
+    pub(super) n_threads: u64,
+}
+
 /// Whether the process that wrote `header` is alive on this machine, in this boot.
+pub(super) fn is_alive(header: &Header) -> bool {
+    vitals(header).is_some()
+}
+
+/// What is known of the process that wrote `header`, if it is alive on this machine, in this boot.
 ///
 /// A pid alone proves nothing since it is used again; pid, start time and boot together name one process.
-pub(super) fn is_alive(header: &Header) -> bool {
-    boot_hash() == Some(header.boot) && start_time(header.pid) == Some(header.start)
+pub(super) fn vitals(header: &Header) -> Option<Vitals> {
+    let is_of_this_boot = boot_hash() == Some(header.boot);
+    is_of_this_boot.then(|| read_vitals(header.pid))?.filter(|vitals| vitals.start == header.start)
 }
 
 /// Nanoseconds of the monotonic clock, the one that recorders use.
@@ -25,21 +41,25 @@ fn boot_hash() -> Option<u64> {
     })
 }
 
-fn start_time(pid: u32) -> Option<u64> {
+fn read_vitals(pid: u32) -> Option<Vitals> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    parse_start_time(&String::from_utf8_lossy(&stat))
+    parse_vitals(&String::from_utf8_lossy(&stat))
 }
 
-/// Field 22 of `/proc/PID/stat`, unless the process is a zombie, which runs no more.
-fn parse_start_time(stat: &str) -> Option<u64> {
+/// Fields 14, 15, 20 and 22 of `/proc/PID/stat`, unless the process is a zombie, which runs no more.
+fn parse_vitals(stat: &str) -> Option<Vitals> {
     // The second field is the program's name in parentheses and may itself contain any of "() ".
     let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_ascii_whitespace();
     let state = fields.next()?;
     if matches!(state, "Z" | "X" | "x") {
         return None;
     }
-    // State is field 3, the start time field 22.
-    fields.nth(18)?.parse().ok()
+    // State is field 3.
+    let user: u64 = fields.nth(10)?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    let n_threads = fields.nth(4)?.parse().ok()?;
+    let start = fields.nth(1)?.parse().ok()?;
+    Some(Vitals { start, cpu_ticks: user.saturating_add(system), n_threads })
 }
 
 #[cfg(test)]
@@ -47,18 +67,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn start_time_is_found_behind_any_name() {
-        let tail = "S 1 1 1 0 -1 4194304 1 1 1 1 1 1 1 1 20 0 1 0 77 1 1";
-        assert_eq!(parse_start_time(&format!("9 (a) b (c) {tail}")), Some(77));
-        assert_eq!(parse_start_time(&format!("9 (x) Z{}", &tail[1..])), None, "a zombie runs no more");
-        assert_eq!(parse_start_time("9 (x"), None);
-        assert_eq!(parse_start_time(""), None);
+    fn vitals_are_found_behind_any_name() {
+        let tail = "S 1 1 1 0 -1 4194304 1 1 1 1 5 6 1 1 20 0 3 0 77 1 1";
+        let vitals = Vitals { start: 77, cpu_ticks: 11, n_threads: 3 };
+        assert_eq!(parse_vitals(&format!("9 (a) b (c) {tail}")), Some(vitals));
+        assert_eq!(parse_vitals(&format!("9 (x) Z{}", &tail[1..])), None, "a zombie runs no more");
+        assert_eq!(parse_vitals("9 (x"), None);
+        assert_eq!(parse_vitals(""), None);
     }
 
     #[test]
     fn this_process_is_alive() {
-        let pid = std::process::id();
-        assert!(start_time(pid).is_some());
+        assert!(read_vitals(std::process::id()).is_some_and(|vitals| vitals.n_threads > 0));
         assert!(boot_hash().is_some());
     }
 }

@@ -4,19 +4,25 @@ use super::{
     bytes::{self, Bytes},
     dictionary::Dictionary,
     liveness,
+    os_threads::{self, OsThread},
     slots::{self, SlotState},
 };
 use crate::finding::Problem;
+use rustc_hash::FxHashMap;
 use std::{
     io,
     path::{Path, PathBuf},
 };
 use trace_format::{
+    Event, Kind,
     chunk::{self, CHUNK_ALIGN, ChunkKind},
     process::{self, HEADER_BYTES, Header},
     version::{CURRENT, Incompatible},
-    words::Copied,
+    words::{Copied, word_at},
 };
+
+/// Bytes of an event.
+const EVENT_BYTES: u64 = 16;
 
 /// A process file, read up to its events.
 #[derive(Debug)]
@@ -31,6 +37,8 @@ pub struct ProcessFile {
     pub dictionary: Dictionary,
     /// What its threads hold and wait for.
     pub slots: Vec<SlotState>,
+    /// Its threads as the operating system has them, recorded or not; empty when the process is gone.
+    pub os_threads: Vec<OsThread>,
     /// The chunks that hold events, in order of place.
     pub segments: Vec<Chunk>,
     /// The monotonic clock at the time of reading, in nanoseconds since the file was made.
@@ -96,6 +104,9 @@ pub enum FileError {
     },
 }
 
+/// Bytes at the end of a segment in which the site of its thread's last operation is looked for.
+const LAST_BYTES: u64 = 4096;
+
 impl ProcessFile {
     /// Reads all but the events. `None` if the process was killed before it had written the header: such a file
     /// is all zeros, and holds nothing.
@@ -120,14 +131,15 @@ impl ProcessFile {
         if let Err(source) = header.version.check_readable_by(CURRENT) {
             return Err(FileError::Version { path, source });
         }
-        let made_ns = trace_format::words::word_at(&head, process::word::MONOTONIC_NS);
-        let taken = trace_format::words::word_at(&head, process::word::TAKEN);
+        let made_ns = word_at(&head, process::word::MONOTONIC_NS);
+        let taken = word_at(&head, process::word::TAKEN);
         let mut file = Self {
             alive: liveness::is_alive(&header),
             path,
             header,
             dictionary: Dictionary::default(),
             slots: Vec::new(),
+            os_threads: Vec::new(),
             segments: Vec::new(),
             now_ns: liveness::monotonic_ns().saturating_sub(made_ns),
             problems: Vec::new(),
@@ -136,7 +148,24 @@ impl ProcessFile {
         if let Err(error) = file.read_chunks(len, taken) {
             file.problem(&format!("cannot be read to its end: {error}; what was read is reported"));
         }
+        if file.alive {
+            let waiting = file.slots.iter().filter(|slot| slot.wait.is_some()).map(|slot| slot.tid).collect();
+            file.os_threads = os_threads::of(file.header.pid, &waiting);
+        }
         Ok(Some(file))
+    }
+
+    /// The site of the last operation of each thread, by the thread's object id; of those whose last few events have
+    /// one.
+    pub fn last_sites(&self) -> FxHashMap<u64, u32> {
+        let mut sites = FxHashMap::default();
+        for segment in &self.segments {
+            // Of what cannot be read, nothing is known.
+            if let Ok(Some((thread, site))) = last_site(&*self.bytes, *segment) {
+                sites.insert(thread, site);
+            }
+        }
+        sites
     }
 
     /// The file's bytes.
@@ -214,4 +243,23 @@ impl ProcessFile {
         let text = format!("{} {text}", Path::display(&self.path));
         self.problems.push(Problem { text, fatal: true });
     }
+}
+
+/// The thread that writes a segment, and the last site that it recorded there.
+fn last_site(bytes: &dyn Bytes, segment: Chunk) -> io::Result<Option<(u64, u32)>> {
+    let head = bytes::copy(bytes, segment.start - chunk::HEADER_BYTES as u64, chunk::HEADER_BYTES)?;
+    let thread = word_at(&head, chunk::word::THREAD);
+    let n_bytes = (segment.end - segment.start).min(LAST_BYTES) / EVENT_BYTES * EVENT_BYTES;
+    let events = bytes::copy(bytes, segment.end - n_bytes, n_bytes as usize)?;
+    let mut site = None;
+    for at in (0..events.len() / 8).step_by(Event::WORDS) {
+        let event = Event::from_words([word_at(&events, at), word_at(&events, at + 1)]);
+        match event.kind() {
+            Kind::OWNER => site = None,
+            Kind::EXTEND => {}
+            _ if event.site().is_none() => {}
+            _ => site = Some(event.site().0),
+        }
+    }
+    Ok(site.map(|site| (thread, site)))
 }

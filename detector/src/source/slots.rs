@@ -24,9 +24,12 @@ pub struct SlotState {
     pub tid: u32,
     /// Whether it has ended.
     pub ended: bool,
+    /// Odd while the thread waits, even while it runs; never falls. Two looks that find the same odd number saw the
+    /// same wait.
+    pub epoch: u64,
     /// What it holds, oldest first, each like its ACQUIRE.
     pub holds: Vec<Event>,
-    /// What it waits for, like a REQUEST or WAIT.
+    /// What it waits for, like a REQUEST or WAIT. Whatever else is said here was so throughout that wait.
     pub wait: Option<Event>,
     /// A second object that matters to the wait.
     pub wait_object: ObjectId,
@@ -50,33 +53,46 @@ pub(super) fn read(bytes: &dyn Bytes, chunk: Chunk, file_len: u64, slots: &mut V
 }
 
 fn read_slot(bytes: &dyn Bytes, mut copy: Vec<u8>, at: u64, file_len: u64) -> io::Result<Option<SlotState>> {
-    // A copy is not taken in one moment: two that agree are one that did not change.
+    // A copy is not taken in one moment: two that agree are one that did not change. What lies in overflow records
+    // is read between the two. A thread that runs may change those unseen; one in a wait, with its epoch odd in both
+    // copies, does not.
+    let mut holds = holds_of(bytes, &copy, file_len)?;
+    let mut is_stable = false;
     for _ in 1..LOOKS_MAX {
         let again = bytes::copy(bytes, at, SLOT_BYTES)?;
-        if again == copy {
+        is_stable = again == copy;
+        if is_stable {
             break;
         }
+        holds = holds_of(bytes, &again, file_len)?;
         copy = again;
     }
     let snapshot = Snapshot::read(&Copied(&copy));
     if !matches!(snapshot.life, Life::LIVE | Life::ENDED) {
         return Ok(None);
     }
-    let mut holds: Vec<Event> = snapshot.holds.iter().copied().take(snapshot.n_holds).collect();
-    if snapshot.n_holds > HOLDS_INLINE {
-        read_overflow(bytes, snapshot.overflow, file_len, snapshot.n_holds, &mut holds)?;
-    }
     let ended = snapshot.life == Life::ENDED;
     Ok(Some(SlotState {
         thread: snapshot.thread,
         tid: snapshot.tid,
         ended,
+        epoch: snapshot.epoch,
         holds,
-        wait: snapshot.wait.filter(|_| !ended),
+        wait: snapshot.wait.filter(|_| is_stable && !ended),
         wait_object: ObjectId(snapshot.wait_object),
         since_ns: snapshot.since_ns,
         lost: snapshot.lost,
     }))
+}
+
+/// The holds that a copy of a slot lists, those in its overflow records included.
+fn holds_of(bytes: &dyn Bytes, copy: &[u8], file_len: u64) -> io::Result<Vec<Event>> {
+    let snapshot = Snapshot::read(&Copied(copy));
+    let mut holds: Vec<Event> = snapshot.holds.iter().copied().take(snapshot.n_holds).collect();
+    if snapshot.n_holds > HOLDS_INLINE {
+        read_overflow(bytes, snapshot.overflow, file_len, snapshot.n_holds, &mut holds)?;
+    }
+    Ok(holds)
 }
 
 /// Follows the chain of overflow records. Each is visited once, so a chain that bites its tail ends.
@@ -107,7 +123,11 @@ fn read_overflow(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use trace_format::{Flags, Kind, slot::FIRST_HOLD};
+    use std::sync::Mutex;
+    use trace_format::{
+        Flags, Kind,
+        slot::{FIRST_HOLD, word},
+    };
 
     const SLOT_AT: u64 = 64;
     const RECORD_AT: u64 = SLOT_AT + SLOT_BYTES as u64;
@@ -156,5 +176,40 @@ mod tests {
                 "{n_holds}"
             );
         }
+    }
+
+    /// A slot whose thread goes from wait to wait between any two looks.
+    #[derive(Debug)]
+    struct Restless(Mutex<Vec<u8>>);
+
+    impl Bytes for Restless {
+        fn len(&self) -> io::Result<u64> {
+            Bytes::len(&*self.0.lock().unwrap())
+        }
+
+        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+            let mut bytes = self.0.lock().unwrap();
+            bytes[SLOT_AT as usize + 8 * word::EPOCH] += 2;
+            bytes.read_at(buffer, offset)
+        }
+    }
+
+    #[test]
+    fn a_wait_counts_only_if_two_looks_find_the_same_one() {
+        let mut bytes = chunk(0, 0);
+        let request = Event::new(Kind::REQUEST, Flags::NONE, 1, ObjectId(9), 0).words();
+        for (at, value) in [(word::EPOCH, 3), (word::WAIT, request[0]), (word::WAIT + 1, request[1])] {
+            let at = SLOT_AT as usize + 8 * at;
+            bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+        }
+        let waits = |bytes: &dyn Bytes, len: usize| {
+            let mut slots = Vec::new();
+            read(bytes, Chunk { start: SLOT_AT, end: len as u64 }, len as u64, &mut slots).unwrap();
+            assert_eq!((slots.len(), slots[0].epoch % 2), (1, 1));
+            slots[0].wait.map(Event::object)
+        };
+        let len = bytes.len();
+        assert_eq!(waits(&bytes, len), Some(ObjectId(9)));
+        assert_eq!(waits(&Restless(Mutex::new(bytes)), len), None);
     }
 }
