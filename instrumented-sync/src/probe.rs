@@ -187,9 +187,9 @@ impl Waiting {
         Self::begin_in(event, second, true)
     }
 
-    /// Publishes a wait in the slot only: the events around it say the rest.
-    pub(crate) fn begin_silent(event: Event) -> Self {
-        Self::begin_in(event, 0, false)
+    /// Publishes a wait in the slot only: the events around it say the rest. `second` as in [`Self::begin`].
+    pub(crate) fn begin_silent(event: Event, second: u64) -> Self {
+        Self::begin_in(event, second, false)
     }
 
     fn begin_in(event: Event, second: u64, append: bool) -> Self {

@@ -1,5 +1,6 @@
 //! Drop-in for `std::sync`: what waits is wrapped, the rest is std's own.
 
+mod channel;
 mod condvar;
 mod mutex;
 mod rwlock;
