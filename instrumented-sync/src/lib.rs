@@ -23,6 +23,9 @@
 //! ```
 #![cfg_attr(not(all(feature = "record", target_os = "linux")), forbid(unsafe_code))]
 
+mod native;
+pub mod sync;
+
 #[cfg(not(all(feature = "record", target_os = "linux")))]
 mod unrecorded;
 #[cfg(not(all(feature = "record", target_os = "linux")))]
@@ -33,13 +36,9 @@ mod held;
 #[cfg(all(feature = "record", target_os = "linux"))]
 mod identity;
 #[cfg(all(feature = "record", target_os = "linux"))]
-mod native;
-#[cfg(all(feature = "record", target_os = "linux"))]
 mod probe;
 #[cfg(all(feature = "record", target_os = "linux"))]
 mod recorder;
-#[cfg(all(feature = "record", target_os = "linux"))]
-pub mod sync;
 #[cfg(all(feature = "record", target_os = "linux"))]
 pub mod thread;
 #[cfg(all(feature = "record", target_os = "linux"))]
@@ -53,5 +52,5 @@ pub use {
 pub use crate::sync::{
     Arc, Barrier, BarrierWaitResult, Condvar, LazyLock, LockResult, Mutex, MutexGuard, Once, OnceLock, OnceState,
     PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError, TryLockResult, WaitTimeoutResult, Weak,
-    atomic, mpsc,
+    atomic, mpmc, mpsc,
 };

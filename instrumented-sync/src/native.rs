@@ -2,7 +2,9 @@
 //!
 //! One module, so that other primitives of the same shape can stand in for std's without a change elsewhere.
 
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+#[cfg(all(feature = "record", target_os = "linux"))]
 pub(crate) use std::{
-    sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc},
+    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc},
     thread,
 };

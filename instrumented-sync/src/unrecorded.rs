@@ -1,6 +1,6 @@
 //! What the crate is without the feature `record`, and on platforms that the recorder does not know: std.
 
-pub use std::{sync, thread};
+pub use std::thread;
 
 /// Names an object for reports; here, nothing.
 pub fn label<T: ?Sized>(_: &T, _: &str) {}

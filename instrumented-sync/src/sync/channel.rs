@@ -18,7 +18,7 @@ use std::{
 };
 use trace_format::{Event, Flags, Kind, MESSAGE_MAX, ObjectId, ObjectKind};
 
-pub(super) use crate::probe::Waiting;
+pub(super) use crate::probe::{Waiting, generation};
 
 /// A message with its number; 0 if its SEND was not recorded.
 pub(super) struct Envelope<T> {
@@ -243,4 +243,5 @@ macro_rules! labelled {
     )*};
 }
 
+labelled!(super::mpmc::Sender<T>, super::mpmc::Receiver<T>);
 labelled!(super::mpsc::Sender<T>, super::mpsc::SyncSender<T>, super::mpsc::Receiver<T>);
