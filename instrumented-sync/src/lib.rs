@@ -4,10 +4,11 @@
 //! Swap `use std::sync::Mutex` for `use instrumented_sync::Mutex` - the same for the other primitives here - and
 //! run the program under `deadlock-check run`. Without it, or without `DEADLOCK_CHECK_TRACE` in the environment,
 //! each operation costs one predictable branch more than std's. Without the feature `record`, and on every
-//! platform but Linux, all paths are std's own types and [`label`] is nothing.
+//! platform but Linux, all paths of std are std's own types and [`label`] is nothing.
 //!
 //! The paths are std's: [`sync`] and [`thread`] hold what `std::sync` and `std::thread` hold; the common names
-//! are at the root too.
+//! are at the root too. Of its own the crate has [`mpmc`], channels with several receivers, and annotations:
+//! [`resource`] for blocking primitives that it does not know, [`signal`] for signal handlers.
 //!
 //! ```
 //! use instrumented_sync::{Mutex, label, thread};
@@ -24,6 +25,8 @@
 #![cfg_attr(not(all(feature = "record", target_os = "linux")), forbid(unsafe_code))]
 
 mod native;
+pub mod resource;
+pub mod signal;
 pub mod sync;
 
 #[cfg(not(all(feature = "record", target_os = "linux")))]

@@ -116,12 +116,18 @@ impl<'a> Acquire<'a> {
         if ready.0 == 0 {
             return Hold::unrecorded(self.identity, self.mode);
         }
-        let seq = match self.mode {
-            Mode::Exclusive => self.identity.next_version(),
-            _ => self.identity.version(),
-        };
+        let seq = next_seq(self.identity, self.mode);
         acquired(ready.event(Kind::ACQUIRE, flags, seq));
         Hold::recorded(self.identity, self.mode, seq)
+    }
+}
+
+/// Numbers an acquire; the object is held.
+#[inline]
+fn next_seq(identity: &Identity, mode: Mode) -> u64 {
+    match mode {
+        Mode::Exclusive => identity.next_version(),
+        _ => identity.version(),
     }
 }
 
@@ -144,6 +150,16 @@ fn ready(identity: &Identity, class: Class, site: Site) -> Ready {
 #[inline(never)]
 fn acquired(acquire: Event) {
     Local::with(|local| local.append_acquire(acquire));
+}
+
+/// Records the acquire of something that the program says it holds already; `acquire` but for its number.
+pub(crate) fn acquired_already(identity: &Identity, mode: Mode, acquire: Event) -> Hold<'_> {
+    if !Local::with(Local::prepare) {
+        return Hold::unrecorded(identity, mode);
+    }
+    let seq = next_seq(identity, mode);
+    acquired(Event::new(Kind::ACQUIRE, acquire.flags(), acquire.site().0, acquire.object(), seq));
+    Hold::recorded(identity, mode, seq)
 }
 
 /// The primitive is not free: publishes the request; the caller blocks next.
