@@ -4,11 +4,12 @@
 //! Swap `use std::sync::Mutex` for `use instrumented_sync::Mutex` - the same for the other primitives here - and
 //! run the program under `deadlock-check run`. Without it, or without `DEADLOCK_CHECK_TRACE` in the environment,
 //! each operation costs one predictable branch more than std's. Without the feature `record`, and on every
-//! platform but Linux, all paths are std's own types and [`label`] is nothing.
+//! platform but Linux, all paths of std are std's own types and [`label`] is nothing.
 //!
 //! The paths are std's: [`sync`] and [`thread`] hold what `std::sync` and `std::thread` hold; the common names
-//! are at the root too. What std lacks is here in every build: [`Semaphore`], [`Latch`], [`ReentrantLock`] and
-//! [`UpgradableRwLock`].
+//! are at the root too. What std lacks is here in every build: [`Semaphore`], [`Latch`], [`ReentrantLock`],
+//! [`UpgradableRwLock`], channels with several receivers in [`mpmc`]; and annotations: [`resource`] for blocking
+//! primitives that the crate does not know, [`signal`] for signal handlers.
 //!
 //! ```
 //! use instrumented_sync::{Mutex, label, thread};
@@ -30,6 +31,8 @@
 )]
 mod held;
 mod native;
+pub mod resource;
+pub mod signal;
 pub mod sync;
 
 #[cfg(not(all(feature = "record", target_os = "linux")))]
@@ -58,5 +61,5 @@ pub use crate::sync::{
     Arc, Barrier, BarrierWaitResult, Condvar, Latch, LazyLock, LockResult, Mutex, MutexGuard, Once, OnceLock,
     OnceState, Permit, PoisonError, ReentrantLock, ReentrantLockGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
     Semaphore, TryLockError, TryLockResult, UpgradableGuard, UpgradableReadGuard, UpgradableRwLock,
-    UpgradableWriteGuard, WaitTimeoutResult, Weak, atomic, mpsc,
+    UpgradableWriteGuard, WaitTimeoutResult, Weak, atomic, mpmc, mpsc,
 };

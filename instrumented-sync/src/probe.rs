@@ -151,12 +151,18 @@ impl<'a> Acquire<'a> {
         if ready.0 == 0 {
             return Hold::unrecorded(self.identity, self.mode);
         }
-        let seq = match self.mode {
-            Mode::Exclusive => self.identity.next_version(),
-            _ => self.identity.version(),
-        };
+        let seq = next_seq(self.identity, self.mode);
         acquired(ready.event(Kind::ACQUIRE, flags, seq));
         Hold::recorded(self.identity, self.mode, seq)
+    }
+}
+
+/// Numbers an acquire; the object is held.
+#[inline]
+fn next_seq(identity: &Identity, mode: Mode) -> u64 {
+    match mode {
+        Mode::Exclusive => identity.next_version(),
+        _ => identity.version(),
     }
 }
 
@@ -179,6 +185,16 @@ fn ready(identity: &Identity, class: Class, site: Site) -> Ready {
 #[inline(never)]
 pub(crate) fn acquired(acquire: Event) {
     Local::with(|local| local.append_acquire(acquire));
+}
+
+/// Records the acquire of something that the program says it holds already; `acquire` but for its number.
+pub(crate) fn acquired_already(identity: &Identity, mode: Mode, acquire: Event) -> Hold<'_> {
+    if !Local::with(Local::prepare) {
+        return Hold::unrecorded(identity, mode);
+    }
+    let seq = next_seq(identity, mode);
+    acquired(Event::new(Kind::ACQUIRE, acquire.flags(), acquire.site().0, acquire.object(), seq));
+    Hold::recorded(identity, mode, seq)
 }
 
 /// The primitive is not free: publishes the request; the caller blocks next.
@@ -222,9 +238,9 @@ impl Waiting {
         Self::begin_in(event, second, true)
     }
 
-    /// Publishes a wait in the slot only: the events around it say the rest.
-    pub(crate) fn begin_silent(event: Event) -> Self {
-        Self::begin_in(event, 0, false)
+    /// Publishes a wait in the slot only: the events around it say the rest. `second` as in [`Self::begin`].
+    pub(crate) fn begin_silent(event: Event, second: u64) -> Self {
+        Self::begin_in(event, second, false)
     }
 
     fn begin_in(event: Event, second: u64, append: bool) -> Self {

@@ -1,9 +1,13 @@
 //! Drop-in for `std::sync`: what waits is wrapped, the rest is std's own. And primitives that std lacks.
+//!
+//! Where nothing can be recorded, what std has is std's.
 
 #[cfg(all(feature = "record", target_os = "linux"))]
 mod attempt;
 #[cfg(all(feature = "record", target_os = "linux"))]
 mod barrier;
+#[cfg_attr(not(all(feature = "record", target_os = "linux")), path = "unrecorded/channel.rs")]
+mod channel;
 #[cfg(all(feature = "record", target_os = "linux"))]
 mod completion;
 #[cfg(all(feature = "record", target_os = "linux"))]
@@ -24,6 +28,7 @@ mod rwlock;
 mod semaphore;
 mod upgradable;
 
+pub mod mpmc;
 #[cfg(all(feature = "record", target_os = "linux"))]
 pub mod mpsc;
 

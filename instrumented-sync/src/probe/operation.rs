@@ -95,7 +95,7 @@ impl Operation {
 
     /// Publishes, in the slot only, that the thread waits to upgrade its hold.
     pub(crate) fn waits_for_upgrade(self) -> Waiting {
-        Waiting::begin_silent(self.event(Kind::UPGRADE, Mode::Exclusive.flags(), 0))
+        Waiting::begin_silent(self.event(Kind::UPGRADE, Mode::Exclusive.flags(), 0), 0)
     }
 
     /// Records that an upgradable hold became exclusive.

@@ -26,7 +26,7 @@ impl<'a> Attempt<'a> {
         let operation = if probe::recording() { probe::operation(identity, class, site) } else { None };
         let waiting = operation.map(|(object, site)| {
             let request = Event::new(Kind::REQUEST, Mode::Exclusive.flags(), site, object, 0);
-            Waiting::begin_silent(request)
+            Waiting::begin_silent(request, 0)
         });
         let waiting = waiting.filter(|waiting| waiting.is_recorded());
         Self { identity, operation: operation.filter(|_| waiting.is_some()), waiting: Cell::new(waiting) }

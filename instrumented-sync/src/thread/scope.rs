@@ -54,7 +54,7 @@ impl Drop for WaitsWhenDropped<'_> {
     fn drop(&mut self) {
         let Ending { address, site, .. } = *self.ending;
         let wait = Event::new(Kind::SCOPE_END, Flags::NONE, site, ObjectId::NONE, address);
-        self.ending.waiting = Some(Waiting::begin_silent(wait));
+        self.ending.waiting = Some(Waiting::begin_silent(wait, 0));
     }
 }
 

@@ -77,7 +77,7 @@ impl Drop for Body {
 pub(super) fn join<R>(object: u64, site: probe::Site, finished: bool, native: impl FnOnce() -> R) -> R {
     let Some(site) = (object != 0).then(|| probe::site(site)).flatten() else { return native() };
     let join = Event::new(Kind::JOIN, Flags::NONE, site, ObjectId(object), 0);
-    let waiting = (!finished).then(|| probe::Waiting::begin_silent(join));
+    let waiting = (!finished).then(|| probe::Waiting::begin_silent(join, 0));
     let result = native();
     waiting.inspect(|waiting| waiting.end());
     probe::append(join);

@@ -13,6 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod channels;
 mod directory;
 mod drain;
 mod ends;
@@ -26,6 +27,8 @@ mod threads;
 
 /// The parts that [`child`] can play.
 const ROLES: &[(&str, fn())] = &[
+    ("channels::made_before", channels::made_before),
+    ("channels::made_here", channels::made_here),
     ("directory::goes_on", directory::goes_on),
     ("directory::is_refused", directory::is_refused),
     ("directory::locks_once", directory::locks_once),

@@ -2,19 +2,19 @@
 
 use super::Receiver;
 
-/// Drop-in for [`std::sync::mpsc::Iter`].
+/// As [`std::sync::mpsc::Iter`].
 #[derive(Debug)]
 pub struct Iter<'a, T: 'a> {
     pub(super) rx: &'a Receiver<T>,
 }
 
-/// Drop-in for [`std::sync::mpsc::TryIter`].
+/// As [`std::sync::mpsc::TryIter`].
 #[derive(Debug)]
 pub struct TryIter<'a, T: 'a> {
     pub(super) rx: &'a Receiver<T>,
 }
 
-/// Drop-in for [`std::sync::mpsc::IntoIter`].
+/// As [`std::sync::mpsc::IntoIter`].
 #[derive(Debug)]
 pub struct IntoIter<T> {
     rx: Receiver<T>,
