@@ -1,0 +1,332 @@
+//! A thread of a scenario: performs its operations in order, each when the driver lets it.
+
+use super::{
+    frames,
+    gate::Gate,
+    primitives::{Channel, Data, Guard, Object, Patience, Unsupported, handle_of},
+    program::World,
+    record::Op,
+};
+use instrumented_sync::{Condvar, MutexGuard, Once, PoisonError, thread};
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
+
+/// How long an operation waits that is meant to run out of time.
+pub(crate) const SHORT: Duration = Duration::from_millis(40);
+/// How long a thread sleeps that is meant to take some time.
+const NAP: Duration = Duration::from_millis(3);
+
+/// Where a thread goes after an operation.
+#[derive(Clone, Copy)]
+enum Flow {
+    /// To the operation of this index.
+    To(usize),
+    /// Nowhere: it has ended.
+    End,
+}
+
+/// A thread, while it lives.
+pub(crate) struct Actor {
+    world: &'static World,
+    /// Its place in the program.
+    index: usize,
+    ops: Vec<Op>,
+    gate: Gate,
+    /// What it holds, the latest last.
+    guards: Vec<(String, Guard)>,
+}
+
+impl Actor {
+    /// The thread at `index` of the program.
+    pub(crate) fn new(world: &'static World, index: usize, gate: Gate) -> Self {
+        let ops = Op::all(&world.scenario.program[index]);
+        Self { world, index, ops, gate, guards: Vec::new() }
+    }
+
+    /// Performs all operations. A lock that is still held at the end stays locked.
+    ///
+    /// # Errors
+    ///
+    /// An operation does not exist.
+    pub(crate) fn live(mut self) -> Result<(), Unsupported> {
+        self.run(0, self.ops.len())?;
+        std::mem::forget(std::mem::take(&mut self.guards));
+        Ok(())
+    }
+
+    fn run(&mut self, from: usize, to: usize) -> Result<Flow, Unsupported> {
+        let mut pc = from;
+        while pc < to {
+            self.gate.arrive(pc);
+            match self.step(pc)? {
+                Flow::To(next) => pc = next,
+                Flow::End => return Ok(Flow::End),
+            }
+        }
+        Ok(Flow::To(pc))
+    }
+
+    fn step(&mut self, pc: usize) -> Result<Flow, Unsupported> {
+        let index = self.index;
+        frames::within(index, pc, || self.perform(pc)).unwrap_or(Ok(Flow::End))
+    }
+
+    fn perform(&mut self, pc: usize) -> Result<Flow, Unsupported> {
+        let op = self.ops[pc].clone();
+        match op.name() {
+            "lock" => self.lock(&op, false, Patience::Endless).map(drop)?,
+            "rlock" => self.lock(&op, true, Patience::Endless).map(drop)?,
+            "trylock_ok" => return self.lock_or_skip(pc, false, Patience::None, "unlock"),
+            "tryrlock_ok" => return self.lock_or_skip(pc, true, Patience::None, "runlock"),
+            "lock_timeout" => return self.lock_or_skip(pc, false, Patience::For(SHORT), "unlock"),
+            "trylock_fail" => self.fail_to_lock(&op)?,
+            "unlock" => self.unlock(&op, false),
+            "runlock" => self.unlock(&op, true),
+            "wait" => self.wait(&op, None)?,
+            "wait_timeout" => self.wait(&op, Some(SHORT))?,
+            "wait_until" => {
+                while self.load(op.word(3), Ordering::Acquire)? != op.number(4).unwrap_or(0) {
+                    self.wait(&op, None)?;
+                }
+            }
+            "notify_one" => self.condvar(op.word(1))?.notify_one(),
+            "notify_all" => self.condvar(op.word(1))?.notify_all(),
+            "send" | "close" | "recv" | "recv_timeout" | "try_recv_empty" | "drop_rx" => self.communicate(&op)?,
+            "barrier" => match self.object(op.word(1))? {
+                Object::Barrier(barrier) => drop(barrier.wait()),
+                _ => return Err(mistaken(&op)),
+            },
+            "once_begin" => return self.once(pc),
+            "park" => thread::park(),
+            "unpark" => self.world.unpark(op.word(1)),
+            "spawn" => self.world.spawn(op.word(1))?,
+            "join" => self.world.join(op.word(1)),
+            "read" | "write" | "set" | "atomic_load" | "atomic_store" | "atomic_rmw" | "spin_until" | "cas_lock" => {
+                self.access(&op)?;
+            }
+            "skip_if" => {
+                let skips = self.load(op.word(1), ordering(&op))? == op.number(2).unwrap_or(0);
+                let n = op.number(3).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+                return Ok(Flow::To(pc + 1 + if skips { n } else { 0 }));
+            }
+            "yield" => thread::yield_now(),
+            "sleep" => thread::sleep(NAP),
+            // An object lives from the beginning to the end: a lock that somebody holds cannot be dropped.
+            "nop" | "create" | "destroy" | "spawn_job" | "once_end" => {}
+            "panic" => std::panic::resume_unwind(Box::new("the scenario says so")),
+            "exit" => {
+                std::mem::forget(std::mem::take(&mut self.guards));
+                return Ok(Flow::End);
+            }
+            "crash" => crash(),
+            _ => return Err(mistaken(&op)),
+        }
+        Ok(Flow::To(pc + 1))
+    }
+
+    fn object(&self, name: &str) -> Result<&'static Object, Unsupported> {
+        self.world.objects.get(name).ok_or_else(|| Unsupported(format!("{name}, which is not declared")))
+    }
+
+    fn condvar(&self, name: &str) -> Result<&'static Condvar, Unsupported> {
+        match self.object(name)? {
+            Object::Condvar(condvar) => Ok(condvar),
+            _ => Err(Unsupported(format!("{name} as a condition variable"))),
+        }
+    }
+
+    fn count(&self, lock: &str, by: isize) {
+        if let Some(n_holds) = self.world.n_holds.get(lock) {
+            // Relaxed: steps of a schedule follow each other through the driver's socket.
+            n_holds.fetch_add(by.cast_unsigned(), Ordering::Relaxed);
+        }
+    }
+
+    fn lock(&mut self, op: &Op, shared: bool, patience: Patience) -> Result<bool, Unsupported> {
+        let Some(guard) = self.object(op.word(1))?.acquire(shared, patience)? else { return Ok(false) };
+        self.count(op.word(1), 1);
+        self.guards.push((op.word(1).to_owned(), guard));
+        Ok(true)
+    }
+
+    fn lock_or_skip(&mut self, pc: usize, shared: bool, patience: Patience, end: &str) -> Result<Flow, Unsupported> {
+        let op = self.ops[pc].clone();
+        let is_held = self.lock(&op, shared, patience)?;
+        let after = if is_held { pc } else { Op::end_of(&self.ops, pc, end).unwrap_or(pc) };
+        Ok(Flow::To(after + 1))
+    }
+
+    /// Tries to take a lock that somebody holds. One that is free is left alone: the program says that it fails.
+    fn fail_to_lock(&self, op: &Op) -> Result<(), Unsupported> {
+        let n_holds = self.world.n_holds.get(op.word(1));
+        // Relaxed: as in `count`.
+        if n_holds.is_some_and(|n_holds| n_holds.load(Ordering::Relaxed) > 0) {
+            drop(self.object(op.word(1))?.acquire(false, Patience::None)?);
+        }
+        Ok(())
+    }
+
+    /// Gives a lock back; nothing if the thread does not hold it, which has no equivalent in Rust.
+    fn unlock(&mut self, op: &Op, shared: bool) {
+        let is_it = |(name, guard): &(String, Guard)| name == op.word(1) && guard.is_shared() == shared;
+        if let Some(place) = self.guards.iter().rposition(is_it) {
+            self.count(op.word(1), -1);
+            drop(self.guards.remove(place));
+        }
+    }
+
+    fn wait(&mut self, op: &Op, time: Option<Duration>) -> Result<(), Unsupported> {
+        let (condvar, mutex) = (self.condvar(op.word(1))?, op.word(2));
+        let is_it = |(name, guard): &(String, Guard)| name == mutex && matches!(guard, Guard::Mutex(_));
+        let held = self.guards.iter().rposition(is_it).map(|place| self.guards.remove(place));
+        let Some((name, Guard::Mutex(guard))) = held else { return Err(mistaken(op)) };
+        self.count(mutex, -1);
+        let guard: MutexGuard<'static, Data> = match time {
+            None => condvar.wait(guard).unwrap_or_else(PoisonError::into_inner),
+            Some(time) => condvar.wait_timeout(guard, time).unwrap_or_else(PoisonError::into_inner).0,
+        };
+        self.count(mutex, 1);
+        self.guards.push((name, Guard::Mutex(guard)));
+        Ok(())
+    }
+
+    fn communicate(&self, op: &Op) -> Result<(), Unsupported> {
+        let Object::Channel(channel) = self.object(op.word(1))? else { return Err(mistaken(op)) };
+        let channel: &Channel = channel;
+        let program = &self.world.scenario.program;
+        let handle = || handle_of(op.word(1), &program[self.index].name, program);
+        match op.name() {
+            "send" => channel.send(handle()),
+            "close" => channel.close(handle()),
+            "drop_rx" => channel.drop_receiver(),
+            "recv_timeout" => drop(channel.receive_within(SHORT)?),
+            // Whether there was a message, no message, or nobody to send one: all go on.
+            "try_recv_empty" => drop(channel.with_receiver(|receiver| receiver.try_recv().is_ok())?),
+            _ => drop(channel.with_receiver(|receiver| receiver.recv().is_ok())?),
+        }
+        Ok(())
+    }
+
+    /// The guard of the lock that a variable lives in.
+    fn guard_of(&mut self, lock: &str, writes: bool) -> Result<&mut Guard, Unsupported> {
+        let is_it = |(name, guard): &&mut (String, Guard)| name == lock && !(writes && guard.is_shared());
+        let guard = self.guards.iter_mut().rev().find(is_it).map(|(_, guard)| guard);
+        guard.ok_or_else(|| Unsupported(format!("a variable of {lock} without {lock}")))
+    }
+
+    fn number(&self, variable: &str) -> Result<&'static AtomicI64, Unsupported> {
+        match self.object(variable)? {
+            Object::Number(number) => Ok(number),
+            _ => Err(Unsupported(format!("{variable} as an atomic"))),
+        }
+    }
+
+    fn load(&mut self, variable: &str, ordering: Ordering) -> Result<i64, Unsupported> {
+        match self.object(variable)? {
+            Object::Guarded(lock) => Ok(self.guard_of(lock, false)?.data().get(variable).copied().unwrap_or(0)),
+            // Pairs with `store`, if the program says so.
+            _ => Ok(self.number(variable)?.load(for_load(ordering))),
+        }
+    }
+
+    fn store(&mut self, variable: &str, value: i64, ordering: Ordering) -> Result<(), Unsupported> {
+        match self.object(variable)? {
+            Object::Guarded(lock) => {
+                if let Some(data) = self.guard_of(lock, true)?.data_mut() {
+                    data.insert(variable.to_owned(), value);
+                }
+            }
+            // Pairs with `load`, if the program says so.
+            _ => self.number(variable)?.store(value, for_store(ordering)),
+        }
+        Ok(())
+    }
+
+    fn access(&mut self, op: &Op) -> Result<(), Unsupported> {
+        let (variable, value) = (op.word(1), op.number(2).unwrap_or(0));
+        let ordering = ordering(op);
+        match op.name() {
+            "read" => self.load(variable, Ordering::Relaxed).map(drop),
+            "write" | "set" => self.store(variable, value, Ordering::Relaxed),
+            "atomic_load" => self.load(variable, ordering).map(drop),
+            "atomic_store" => self.store(variable, value, ordering),
+            "atomic_rmw" => {
+                self.number(variable)?.fetch_add(value, ordering);
+                Ok(())
+            }
+            "spin_until" => {
+                while self.load(variable, ordering)? != value {
+                    thread::yield_now();
+                }
+                Ok(())
+            }
+            _ => {
+                let number = self.number(variable)?;
+                // Relaxed: a failure says nothing but that somebody else was faster.
+                while number.compare_exchange(0, 1, ordering, Ordering::Relaxed).is_err() {
+                    thread::yield_now();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Performs the operations up to `once_end` inside the once, or skips them.
+    fn once(&mut self, pc: usize) -> Result<Flow, Unsupported> {
+        let name = self.ops[pc].word(1).to_owned();
+        let Object::Once(once) = self.object(&name)? else { return Err(mistaken(&self.ops[pc])) };
+        let once: &Once = once;
+        let end = Op::end_of(&self.ops, pc, "once_end").unwrap_or(self.ops.len());
+        let mut body = Ok(Flow::To(end));
+        once.call_once(|| {
+            body = self.run(pc + 1, end);
+            // The end of the section is an operation of its own.
+            self.gate.arrive(end);
+        });
+        match body? {
+            Flow::To(_) => Ok(Flow::To(end + 1)),
+            Flow::End => Err(Unsupported("the end of a thread inside a once".to_owned())),
+        }
+    }
+}
+
+fn mistaken(op: &Op) -> Unsupported {
+    Unsupported(format!("{} {}", op.name(), op.operands().collect::<Vec<_>>().join(" ")))
+}
+
+/// The ordering that an operation names.
+fn ordering(op: &Op) -> Ordering {
+    let named = op.operands().find_map(|word| match word {
+        "relaxed" | "plain" => Some(Ordering::Relaxed),
+        "acquire" => Some(Ordering::Acquire),
+        "release" => Some(Ordering::Release),
+        "acqrel" => Some(Ordering::AcqRel),
+        _ => None,
+    });
+    named.unwrap_or(if op.name() == "cas_lock" { Ordering::Acquire } else { Ordering::SeqCst })
+}
+
+fn for_load(ordering: Ordering) -> Ordering {
+    match ordering {
+        Ordering::Release | Ordering::Relaxed => Ordering::Relaxed,
+        Ordering::AcqRel => Ordering::Acquire,
+        other => other,
+    }
+}
+
+fn for_store(ordering: Ordering) -> Ordering {
+    match ordering {
+        Ordering::Acquire | Ordering::Relaxed => Ordering::Relaxed,
+        Ordering::AcqRel => Ordering::Release,
+        other => other,
+    }
+}
+
+/// Ends the process as if it were killed.
+fn crash() {
+    // It does not return; if it fails, the scenario goes on, and its outcome will show it.
+    let _killed = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    std::process::abort();
+}

@@ -1,0 +1,308 @@
+//! What a scenario's primitives are: those of `instrumented_sync`, labelled with their names.
+//!
+//! Everything lives for the rest of the process, so that guards can outlive the operation that took them.
+
+use super::{
+    placement,
+    record::{Op, Scenario, Thread},
+};
+use instrumented_sync::{
+    Barrier, Condvar, Mutex, MutexGuard, Once, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
+    label,
+    mpsc::{self, RecvTimeoutError},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex as Unrecorded, atomic::AtomicI64},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// Why a scenario cannot be executed.
+#[derive(Debug)]
+pub(crate) struct Unsupported(pub String);
+
+/// Variables by name: the data of a lock.
+pub(crate) type Data = BTreeMap<String, i64>;
+
+/// A primitive.
+pub(crate) enum Object {
+    /// A mutex with the variables that it guards.
+    Mutex(Mutex<Data>),
+    /// A read-write lock with the variables that it guards.
+    RwLock(RwLock<Data>),
+    /// A condition variable.
+    Condvar(Condvar),
+    /// A channel.
+    Channel(Channel),
+    /// A barrier.
+    Barrier(Barrier),
+    /// A once.
+    Once(Once),
+    /// A variable that no lock guards.
+    Number(AtomicI64),
+    /// A variable among the data of the lock of this name.
+    Guarded(String),
+}
+
+/// The hold of a lock.
+pub(crate) enum Guard {
+    /// Of a mutex.
+    Mutex(MutexGuard<'static, Data>),
+    /// Of a read-write lock, alone.
+    Write(RwLockWriteGuard<'static, Data>),
+    /// Of a read-write lock, with others.
+    Read(RwLockReadGuard<'static, Data>),
+}
+
+/// How long to wait for a lock.
+#[derive(Clone, Copy)]
+pub(crate) enum Patience {
+    /// For ever.
+    Endless,
+    /// Not at all.
+    None,
+    /// For some time.
+    For(Duration),
+}
+
+impl Guard {
+    /// Whether others may hold the lock too.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self, Self::Read(_))
+    }
+
+    /// The data, to be read.
+    pub(crate) fn data(&self) -> &Data {
+        match self {
+            Self::Mutex(guard) => guard,
+            Self::Write(guard) => guard,
+            Self::Read(guard) => guard,
+        }
+    }
+
+    /// The data, to be written.
+    pub(crate) fn data_mut(&mut self) -> Option<&mut Data> {
+        match self {
+            Self::Mutex(guard) => Some(guard),
+            Self::Write(guard) => Some(guard),
+            Self::Read(_) => None,
+        }
+    }
+}
+
+impl Object {
+    /// Makes what `declaration` says, for a scenario.
+    ///
+    /// # Errors
+    ///
+    /// There is no such primitive yet.
+    pub(crate) fn new(
+        declaration: &Op,
+        scenario: &Scenario,
+        guarded: &BTreeMap<String, String>,
+    ) -> Result<Self, Unsupported> {
+        let name = declaration.word(1);
+        let number = |n| declaration.number(n).unwrap_or(0);
+        Ok(match declaration.name() {
+            "mutex" => Self::Mutex(Mutex::new(data_of(name, scenario, guarded))),
+            "rwlock" if is_plain(name, scenario) => Self::RwLock(RwLock::new(data_of(name, scenario, guarded))),
+            "condvar" => Self::Condvar(Condvar::new()),
+            "barrier" => Self::Barrier(Barrier::new(usize::try_from(number(2)).unwrap_or(0))),
+            "once" => Self::Once(Once::new()),
+            "var" | "atomic" => match guarded.get(name) {
+                Some(lock) if is_lock(lock, scenario) => Self::Guarded(lock.clone()),
+                _ => Self::Number(AtomicI64::new(number(2))),
+            },
+            "chan" if placement::receivers(scenario, name).len() < 2 || guarded.contains_key(name) => {
+                Self::Channel(Channel::new(declaration))
+            }
+            other => return Err(Unsupported(format!("{other} {name}"))),
+        }
+        .labelled(name))
+    }
+
+    fn labelled(self, name: &str) -> Self {
+        let name = name.split('@').next().unwrap_or(name);
+        match &self {
+            Self::Mutex(mutex) => label(mutex, name),
+            Self::RwLock(lock) => label(lock, name),
+            Self::Condvar(condvar) => label(condvar, name),
+            Self::Channel(channel) => channel.label(name),
+            Self::Barrier(_) | Self::Once(_) | Self::Number(_) | Self::Guarded(_) => {}
+        }
+        self
+    }
+
+    /// Takes a lock; `None` if the patience was not enough.
+    ///
+    /// # Errors
+    ///
+    /// It is not a lock, or not one that can be held like this.
+    pub(crate) fn acquire(&'static self, shared: bool, patience: Patience) -> Result<Option<Guard>, Unsupported> {
+        match patience {
+            Patience::Endless => self.lock(shared).map(Some),
+            Patience::None => self.try_lock(shared),
+            Patience::For(time) => {
+                let deadline = Instant::now() + time;
+                loop {
+                    let guard = self.try_lock(shared)?;
+                    if guard.is_some() || Instant::now() >= deadline {
+                        return Ok(guard);
+                    }
+                    sleep(Duration::from_millis(1));
+                }
+            }
+        }
+    }
+
+    fn lock(&'static self, shared: bool) -> Result<Guard, Unsupported> {
+        Ok(match self {
+            Self::Mutex(mutex) if !shared => Guard::Mutex(mutex.lock().unwrap_or_else(PoisonError::into_inner)),
+            Self::RwLock(lock) if shared => Guard::Read(lock.read().unwrap_or_else(PoisonError::into_inner)),
+            Self::RwLock(lock) => Guard::Write(lock.write().unwrap_or_else(PoisonError::into_inner)),
+            _ => return Err(Unsupported("a lock of something that is no lock".to_owned())),
+        })
+    }
+
+    fn try_lock(&'static self, shared: bool) -> Result<Option<Guard>, Unsupported> {
+        Ok(match self {
+            Self::Mutex(mutex) if !shared => tried(mutex.try_lock()).map(Guard::Mutex),
+            Self::RwLock(lock) if shared => tried(lock.try_read()).map(Guard::Read),
+            Self::RwLock(lock) => tried(lock.try_write()).map(Guard::Write),
+            _ => return Err(Unsupported("a lock of something that is no lock".to_owned())),
+        })
+    }
+}
+
+fn tried<G>(result: Result<G, TryLockError<G>>) -> Option<G> {
+    match result {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+/// Whether std's read-write lock does: writers first, readers not recursive, nothing upgraded.
+fn is_plain(lock: &str, scenario: &Scenario) -> bool {
+    let is_richer =
+        |op: &Op| ["rlock_rec", "ulock", "uunlock", "upgrade", "downgrade"].contains(&op.name()) && op.word(1) == lock;
+    let mut ops = scenario.program.iter().flat_map(Op::all);
+    scenario.rw_policy.as_deref() != Some("reader_pref") && !ops.any(|op| is_richer(&op))
+}
+
+/// Whether the declared thing holds data.
+fn is_lock(name: &str, scenario: &Scenario) -> bool {
+    let mut declarations = scenario.primitives.iter().map(|text| Op::new(text));
+    declarations.any(|declared| ["mutex", "rwlock"].contains(&declared.name()) && declared.word(1) == name)
+}
+
+/// The variables that live in `lock`, with their first values.
+fn data_of(lock: &str, scenario: &Scenario, guarded: &BTreeMap<String, String>) -> Data {
+    let declarations = scenario.primitives.iter().map(|text| Op::new(text));
+    declarations
+        .filter(|declared| ["var", "atomic"].contains(&declared.name()))
+        .filter(|declared| guarded.get(declared.word(1)).is_some_and(|guard| guard == lock))
+        .map(|declared| (declared.word(1).to_owned(), declared.number(2).unwrap_or(0)))
+        .collect()
+}
+
+/// A channel with all its handles, which do not go with the threads that use them.
+pub(crate) struct Channel {
+    senders: Unrecorded<Vec<Option<Arc<Sender>>>>,
+    receiver: Unrecorded<Option<mpsc::Receiver<()>>>,
+}
+
+#[derive(Clone)]
+enum Sender {
+    Unbounded(mpsc::Sender<()>),
+    Bounded(mpsc::SyncSender<()>),
+}
+
+impl Sender {
+    fn send(&self) {
+        // That the receiver is gone is an outcome like any other.
+        let _sent = match self {
+            Self::Unbounded(sender) => sender.send(()),
+            Self::Bounded(sender) => sender.send(()),
+        };
+    }
+}
+
+impl Channel {
+    fn new(declaration: &Op) -> Self {
+        let (sender, receiver) = if let Ok(bound) = declaration.word(2).parse() {
+            let (sender, receiver) = mpsc::sync_channel(bound);
+            (Sender::Bounded(sender), receiver)
+        } else {
+            let (sender, receiver) = mpsc::channel();
+            (Sender::Unbounded(sender), receiver)
+        };
+        let n_senders = declaration.operands().find_map(|option| option.strip_prefix("tx=")?.parse().ok());
+        let clones = (1..n_senders.unwrap_or(1)).map(|_: usize| sender.clone()).collect::<Vec<_>>();
+        let senders = std::iter::once(sender).chain(clones).map(|sender| Some(Arc::new(sender))).collect();
+        Self { senders: Unrecorded::new(senders), receiver: Unrecorded::new(Some(receiver)) }
+    }
+
+    fn label(&self, name: &str) {
+        if let Some(receiver) = &*self.receiver.lock().unwrap_or_else(PoisonError::into_inner) {
+            label(receiver, name);
+        }
+    }
+
+    /// Sends by the `n`-th handle, or the last if there are fewer.
+    pub(crate) fn send(&self, n: usize) {
+        let senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = senders.get(n.min(senders.len().saturating_sub(1))).cloned().flatten();
+        let sender = own.or_else(|| senders.iter().flatten().next().cloned());
+        drop(senders);
+        if let Some(sender) = sender {
+            sender.send();
+        }
+    }
+
+    /// Drops the `n`-th handle; if that is gone, another one.
+    pub(crate) fn close(&self, n: usize) {
+        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = senders.len().saturating_sub(1);
+        let own = senders.get_mut(n.min(last)).and_then(Option::take);
+        let closed = own.or_else(|| senders.iter_mut().find_map(Option::take));
+        drop(senders);
+        drop(closed);
+    }
+
+    /// Does something with the receiver, which no other thread can use meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Another thread uses it.
+    pub(crate) fn with_receiver<R>(&self, f: impl FnOnce(&mpsc::Receiver<()>) -> R) -> Result<Option<R>, Unsupported> {
+        let Ok(receiver) = self.receiver.try_lock() else {
+            return Err(Unsupported("two threads receive from one channel at the same time".to_owned()));
+        };
+        Ok(receiver.as_ref().map(f))
+    }
+
+    /// Waits for a message for a while; whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// Another thread uses the receiver.
+    pub(crate) fn receive_within(&self, time: Duration) -> Result<bool, Unsupported> {
+        let received = self.with_receiver(|receiver| receiver.recv_timeout(time))?;
+        Ok(!matches!(received, None | Some(Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected))))
+    }
+
+    /// Drops the receiver.
+    pub(crate) fn drop_receiver(&self) {
+        let receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(receiver);
+    }
+}
+
+/// Which of a channel's handles is `thread`'s: its place among the threads that send or close.
+pub(crate) fn handle_of(channel: &str, thread: &str, program: &[Thread]) -> usize {
+    let sends = |op: &Op| ["send", "close"].contains(&op.name()) && op.word(1) == channel;
+    let users = program.iter().filter(|thread| Op::all(thread).iter().any(sends));
+    users.into_iter().position(|user| user.name == thread).unwrap_or(0)
+}
