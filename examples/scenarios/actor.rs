@@ -3,7 +3,7 @@
 use super::{
     frames,
     gate::Gate,
-    primitives::{Channel, Data, Guard, Object, Patience, Unsupported, handle_of},
+    primitives::{Channel, Data, Guard, How, Object, Patience, Unsupported, handle_of},
     program::World,
     record::Op,
 };
@@ -76,14 +76,19 @@ impl Actor {
     fn perform(&mut self, pc: usize) -> Result<Flow, Unsupported> {
         let op = self.ops[pc].clone();
         match op.name() {
-            "lock" => self.lock(&op, false, Patience::Endless).map(drop)?,
-            "rlock" => self.lock(&op, true, Patience::Endless).map(drop)?,
-            "trylock_ok" => return self.lock_or_skip(pc, false, Patience::None, "unlock"),
-            "tryrlock_ok" => return self.lock_or_skip(pc, true, Patience::None, "runlock"),
-            "lock_timeout" => return self.lock_or_skip(pc, false, Patience::For(SHORT), "unlock"),
+            "lock" => self.lock(&op, How::Alone, Patience::Endless).map(drop)?,
+            "rlock" => self.lock(&op, How::Shared, Patience::Endless).map(drop)?,
+            "rlock_rec" => self.lock(&op, How::Recursive, Patience::Endless).map(drop)?,
+            "ulock" => self.lock(&op, How::Upgradable, Patience::Endless).map(drop)?,
+            "upgrade" | "downgrade" => self.change(&op)?,
+            "uunlock" => self.unlock(&op, How::Upgradable),
+            "sem_acquire" | "sem_release" | "arrive" | "latch_wait" => self.count_on(&op)?,
+            "trylock_ok" => return self.lock_or_skip(pc, How::Alone, Patience::None, "unlock"),
+            "tryrlock_ok" => return self.lock_or_skip(pc, How::Shared, Patience::None, "runlock"),
+            "lock_timeout" => return self.lock_or_skip(pc, How::Alone, Patience::For(SHORT), "unlock"),
             "trylock_fail" => self.fail_to_lock(&op)?,
-            "unlock" => self.unlock(&op, false),
-            "runlock" => self.unlock(&op, true),
+            "unlock" => self.unlock(&op, How::Alone),
+            "runlock" => self.unlock(&op, How::Shared),
             "wait" => self.wait(&op, None)?,
             "wait_timeout" => self.wait(&op, Some(SHORT))?,
             "wait_until" => {
@@ -144,16 +149,16 @@ impl Actor {
         }
     }
 
-    fn lock(&mut self, op: &Op, shared: bool, patience: Patience) -> Result<bool, Unsupported> {
-        let Some(guard) = self.object(op.word(1))?.acquire(shared, patience)? else { return Ok(false) };
+    fn lock(&mut self, op: &Op, how: How, patience: Patience) -> Result<bool, Unsupported> {
+        let Some(guard) = self.object(op.word(1))?.acquire(how, patience)? else { return Ok(false) };
         self.count(op.word(1), 1);
         self.guards.push((op.word(1).to_owned(), guard));
         Ok(true)
     }
 
-    fn lock_or_skip(&mut self, pc: usize, shared: bool, patience: Patience, end: &str) -> Result<Flow, Unsupported> {
+    fn lock_or_skip(&mut self, pc: usize, how: How, patience: Patience, end: &str) -> Result<Flow, Unsupported> {
         let op = self.ops[pc].clone();
-        let is_held = self.lock(&op, shared, patience)?;
+        let is_held = self.lock(&op, how, patience)?;
         let after = if is_held { pc } else { Op::end_of(&self.ops, pc, end).unwrap_or(pc) };
         Ok(Flow::To(after + 1))
     }
@@ -163,18 +168,43 @@ impl Actor {
         let n_holds = self.world.n_holds.get(op.word(1));
         // Relaxed: as in `count`.
         if n_holds.is_some_and(|n_holds| n_holds.load(Ordering::Relaxed) > 0) {
-            drop(self.object(op.word(1))?.acquire(false, Patience::None)?);
+            drop(self.object(op.word(1))?.acquire(How::Alone, Patience::None)?);
         }
         Ok(())
     }
 
     /// Gives a lock back; nothing if the thread does not hold it, which has no equivalent in Rust.
-    fn unlock(&mut self, op: &Op, shared: bool) {
-        let is_it = |(name, guard): &(String, Guard)| name == op.word(1) && guard.is_shared() == shared;
+    fn unlock(&mut self, op: &Op, how: How) {
+        let is_it = |(name, guard): &(String, Guard)| name == op.word(1) && guard.how() == how;
         if let Some(place) = self.guards.iter().rposition(is_it) {
             self.count(op.word(1), -1);
             drop(self.guards.remove(place));
         }
+    }
+
+    /// Makes a hold another one: of a reader with the right to it the writer, or of the writer a reader.
+    fn change(&mut self, op: &Op) -> Result<(), Unsupported> {
+        let upgrades = op.name() == "upgrade";
+        let from = if upgrades { How::Upgradable } else { How::Alone };
+        let is_it = |(name, guard): &(String, Guard)| name == op.word(1) && guard.how() == from;
+        let place = self.guards.iter().rposition(is_it).ok_or_else(|| mistaken(op))?;
+        let (name, guard) = self.guards.remove(place);
+        let changed = if upgrades { guard.upgraded() } else { guard.downgraded() };
+        self.guards.push((name, changed.ok_or_else(|| mistaken(op))?));
+        Ok(())
+    }
+
+    /// Permits of a semaphore, arrivals at a latch.
+    fn count_on(&self, op: &Op) -> Result<(), Unsupported> {
+        let n = op.number(2).and_then(|n| usize::try_from(n).ok()).unwrap_or(1);
+        match (self.object(op.word(1))?, op.name()) {
+            (Object::Semaphore(semaphore), "sem_acquire") => semaphore.acquire_many(n),
+            (Object::Semaphore(semaphore), "sem_release") => semaphore.release_many(n),
+            (Object::Latch(latch), "arrive") => latch.count_down(),
+            (Object::Latch(latch), "latch_wait") => latch.wait(),
+            _ => return Err(mistaken(op)),
+        }
+        Ok(())
     }
 
     fn wait(&mut self, op: &Op, time: Option<Duration>) -> Result<(), Unsupported> {
@@ -211,7 +241,7 @@ impl Actor {
 
     /// The guard of the lock that a variable lives in.
     fn guard_of(&mut self, lock: &str, writes: bool) -> Result<&mut Guard, Unsupported> {
-        let is_it = |(name, guard): &&mut (String, Guard)| name == lock && !(writes && guard.is_shared());
+        let is_it = |(name, guard): &&mut (String, Guard)| name == lock && !(writes && guard.how() != How::Alone);
         let guard = self.guards.iter_mut().rev().find(is_it).map(|(_, guard)| guard);
         guard.ok_or_else(|| Unsupported(format!("a variable of {lock} without {lock}")))
     }

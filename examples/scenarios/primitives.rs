@@ -7,8 +7,9 @@ use super::{
     record::{Op, Scenario, Thread},
 };
 use instrumented_sync::{
-    Barrier, Condvar, Mutex, MutexGuard, Once, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError,
-    label,
+    Barrier, Condvar, Latch, Mutex, MutexGuard, Once, PoisonError, ReentrantLock, ReentrantLockGuard, RwLock,
+    RwLockReadGuard, RwLockWriteGuard, Semaphore, TryLockError, UpgradableGuard, UpgradableReadGuard, UpgradableRwLock,
+    UpgradableWriteGuard, label,
     mpsc::{self, RecvTimeoutError},
 };
 use std::{
@@ -31,6 +32,14 @@ pub(crate) enum Object {
     Mutex(Mutex<Data>),
     /// A read-write lock with the variables that it guards.
     RwLock(RwLock<Data>),
+    /// A mutex that its holder may take again.
+    Reentrant(ReentrantLock<()>),
+    /// A read-write lock with recursive and upgradable readers, and the variables that it guards.
+    Upgradable(UpgradableRwLock<Data>),
+    /// A semaphore.
+    Semaphore(Semaphore),
+    /// A latch.
+    Latch(Latch),
     /// A condition variable.
     Condvar(Condvar),
     /// A channel.
@@ -53,6 +62,31 @@ pub(crate) enum Guard {
     Write(RwLockWriteGuard<'static, Data>),
     /// Of a read-write lock, with others.
     Read(RwLockReadGuard<'static, Data>),
+    /// Of a mutex that may be taken again.
+    #[expect(dead_code, reason = "held until it is dropped, and it guards nothing to look at")]
+    Reentrant(ReentrantLockGuard<'static, ()>),
+    /// Of an upgradable lock, alone.
+    RichWrite(UpgradableWriteGuard<'static, Data>),
+    /// Of an upgradable lock, with others.
+    RichRead(UpgradableReadGuard<'static, Data>),
+    /// Of an upgradable lock, with readers, and with the right to become its writer.
+    RichUpgradable(UpgradableGuard<'static, Data>),
+}
+
+/// The variables of a lock that holds none.
+static NOTHING: Data = Data::new();
+
+/// In which way a lock is taken or held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    /// By one thread.
+    Alone,
+    /// With others.
+    Shared,
+    /// With others, also past a writer that waits. Held, it is `Shared`.
+    Recursive,
+    /// With others that read, and with the right to become the writer.
+    Upgradable,
 }
 
 /// How long to wait for a lock.
@@ -67,9 +101,13 @@ pub(crate) enum Patience {
 }
 
 impl Guard {
-    /// Whether others may hold the lock too.
-    pub(crate) fn is_shared(&self) -> bool {
-        matches!(self, Self::Read(_))
+    /// How the lock is held.
+    pub(crate) fn how(&self) -> How {
+        match self {
+            Self::Read(_) | Self::RichRead(_) => How::Shared,
+            Self::RichUpgradable(_) => How::Upgradable,
+            Self::Mutex(_) | Self::Write(_) | Self::Reentrant(_) | Self::RichWrite(_) => How::Alone,
+        }
     }
 
     /// The data, to be read.
@@ -78,6 +116,10 @@ impl Guard {
             Self::Mutex(guard) => guard,
             Self::Write(guard) => guard,
             Self::Read(guard) => guard,
+            Self::Reentrant(_) => &NOTHING,
+            Self::RichWrite(guard) => guard,
+            Self::RichRead(guard) => guard,
+            Self::RichUpgradable(guard) => guard,
         }
     }
 
@@ -86,7 +128,24 @@ impl Guard {
         match self {
             Self::Mutex(guard) => Some(guard),
             Self::Write(guard) => Some(guard),
-            Self::Read(_) => None,
+            Self::RichWrite(guard) => Some(guard),
+            Self::Read(_) | Self::Reentrant(_) | Self::RichRead(_) | Self::RichUpgradable(_) => None,
+        }
+    }
+
+    /// The same lock, held alone; `None` if it is not held so that it can be.
+    pub(crate) fn upgraded(self) -> Option<Self> {
+        match self {
+            Self::RichUpgradable(guard) => Some(Self::RichWrite(UpgradableGuard::upgrade(guard))),
+            _ => None,
+        }
+    }
+
+    /// The same lock, held with others; `None` if it is not held so that it can be.
+    pub(crate) fn downgraded(self) -> Option<Self> {
+        match self {
+            Self::RichWrite(guard) => Some(Self::RichRead(UpgradableWriteGuard::downgrade(guard))),
+            _ => None,
         }
     }
 }
@@ -107,6 +166,13 @@ impl Object {
         Ok(match declaration.name() {
             "mutex" => Self::Mutex(Mutex::new(data_of(name, scenario, guarded))),
             "rwlock" if is_plain(name, scenario) => Self::RwLock(RwLock::new(data_of(name, scenario, guarded))),
+            "rwlock" if scenario.rw_policy.as_deref() == Some("reader_pref") => {
+                Self::Upgradable(UpgradableRwLock::reader_preferring(data_of(name, scenario, guarded)))
+            }
+            "rwlock" => Self::Upgradable(UpgradableRwLock::new(data_of(name, scenario, guarded))),
+            "remutex" => Self::Reentrant(ReentrantLock::new(())),
+            "sem" => Self::Semaphore(Semaphore::new(usize::try_from(number(2)).unwrap_or(0))),
+            "latch" => Self::Latch(Latch::new(usize::try_from(number(2)).unwrap_or(0))),
             "condvar" => Self::Condvar(Condvar::new()),
             "barrier" => Self::Barrier(Barrier::new(usize::try_from(number(2)).unwrap_or(0))),
             "once" => Self::Once(Once::new()),
@@ -127,6 +193,10 @@ impl Object {
         match &self {
             Self::Mutex(mutex) => label(mutex, name),
             Self::RwLock(lock) => label(lock, name),
+            Self::Reentrant(lock) => label(lock, name),
+            Self::Upgradable(lock) => label(lock, name),
+            Self::Semaphore(semaphore) => label(semaphore, name),
+            Self::Latch(latch) => label(latch, name),
             Self::Condvar(condvar) => label(condvar, name),
             Self::Channel(channel) => channel.label(name),
             Self::Barrier(_) | Self::Once(_) | Self::Number(_) | Self::Guarded(_) => {}
@@ -139,14 +209,14 @@ impl Object {
     /// # Errors
     ///
     /// It is not a lock, or not one that can be held like this.
-    pub(crate) fn acquire(&'static self, shared: bool, patience: Patience) -> Result<Option<Guard>, Unsupported> {
+    pub(crate) fn acquire(&'static self, how: How, patience: Patience) -> Result<Option<Guard>, Unsupported> {
         match patience {
-            Patience::Endless => self.lock(shared).map(Some),
-            Patience::None => self.try_lock(shared),
+            Patience::Endless => self.lock(how).map(Some),
+            Patience::None => self.try_lock(how),
             Patience::For(time) => {
                 let deadline = Instant::now() + time;
                 loop {
-                    let guard = self.try_lock(shared)?;
+                    let guard = self.try_lock(how)?;
                     if guard.is_some() || Instant::now() >= deadline {
                         return Ok(guard);
                     }
@@ -156,20 +226,40 @@ impl Object {
         }
     }
 
-    fn lock(&'static self, shared: bool) -> Result<Guard, Unsupported> {
+    fn lock(&'static self, how: How) -> Result<Guard, Unsupported> {
         Ok(match self {
-            Self::Mutex(mutex) if !shared => Guard::Mutex(mutex.lock().unwrap_or_else(PoisonError::into_inner)),
-            Self::RwLock(lock) if shared => Guard::Read(lock.read().unwrap_or_else(PoisonError::into_inner)),
-            Self::RwLock(lock) => Guard::Write(lock.write().unwrap_or_else(PoisonError::into_inner)),
+            Self::Mutex(mutex) if how == How::Alone => {
+                Guard::Mutex(mutex.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+            Self::RwLock(lock) if how == How::Shared => {
+                Guard::Read(lock.read().unwrap_or_else(PoisonError::into_inner))
+            }
+            Self::RwLock(lock) if how == How::Alone => {
+                Guard::Write(lock.write().unwrap_or_else(PoisonError::into_inner))
+            }
+            Self::Reentrant(lock) if how == How::Alone => Guard::Reentrant(lock.lock()),
+            Self::Upgradable(lock) => match how {
+                How::Alone => Guard::RichWrite(lock.write()),
+                How::Shared => Guard::RichRead(lock.read()),
+                How::Recursive => Guard::RichRead(lock.read_recursive()),
+                How::Upgradable => Guard::RichUpgradable(lock.upgradable_read()),
+            },
             _ => return Err(Unsupported("a lock of something that is no lock".to_owned())),
         })
     }
 
-    fn try_lock(&'static self, shared: bool) -> Result<Option<Guard>, Unsupported> {
+    fn try_lock(&'static self, how: How) -> Result<Option<Guard>, Unsupported> {
         Ok(match self {
-            Self::Mutex(mutex) if !shared => tried(mutex.try_lock()).map(Guard::Mutex),
-            Self::RwLock(lock) if shared => tried(lock.try_read()).map(Guard::Read),
-            Self::RwLock(lock) => tried(lock.try_write()).map(Guard::Write),
+            Self::Mutex(mutex) if how == How::Alone => tried(mutex.try_lock()).map(Guard::Mutex),
+            Self::RwLock(lock) if how == How::Shared => tried(lock.try_read()).map(Guard::Read),
+            Self::RwLock(lock) if how == How::Alone => tried(lock.try_write()).map(Guard::Write),
+            Self::Reentrant(lock) if how == How::Alone => lock.try_lock().map(Guard::Reentrant),
+            Self::Upgradable(lock) => match how {
+                How::Alone => lock.try_write().map(Guard::RichWrite),
+                How::Shared => lock.try_read().map(Guard::RichRead),
+                How::Recursive => lock.try_read_recursive().map(Guard::RichRead),
+                How::Upgradable => lock.try_upgradable_read().map(Guard::RichUpgradable),
+            },
             _ => return Err(Unsupported("a lock of something that is no lock".to_owned())),
         })
     }
