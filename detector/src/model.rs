@@ -219,6 +219,8 @@ pub struct Object {
     pub thread: Option<ThreadId>,
     /// What it was made with, if a thread waits for it: parties, counts, permits, room.
     pub capacity: Option<u64>,
+    /// Of a semaphore: how many threads can hold it at once, if that is known.
+    pub holders_max: Option<u64>,
 }
 
 /// A source location and the stack that led there.

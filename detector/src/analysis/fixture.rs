@@ -52,6 +52,7 @@ impl Fixture {
                 gap: false,
                 thread: None,
                 capacity: None,
+                holders_max: None,
             });
             self.model.objects.len() - 1
         });

@@ -30,19 +30,25 @@ pub fn build(trace: &Trace) -> (Model, Vec<Problem>) {
     for part in 0..parts.len() {
         describe_objects(&mut model, trace, &mut parts, part);
     }
-    exclude_by_binary_semaphores(&mut model, &parts);
+    count_permits(&mut model, &parts);
     (model, problems)
 }
 
-/// Permits are held in shared mode; where there is only one, its holders exclude each other.
-fn exclude_by_binary_semaphores(model: &mut Model, parts: &[Part]) {
-    let of_part = |part: &Part| {
-        let ids: Vec<u64> = part.binary_semaphores.iter().map(|object| part.merged.objects.id(*object)).collect();
-        ids.into_iter().filter_map(|id| part.tables.objects.get(&id).copied()).collect::<Vec<_>>()
-    };
-    let is_semaphore =
-        |object: &ObjectId| model.objects.get(object.idx()).is_some_and(|object| object.kind == ObjectKind::Semaphore);
-    let binary: FxHashSet<ObjectId> = parts.iter().flat_map(of_part).filter(is_semaphore).collect();
+/// Permits are held in shared mode. How many threads can hold a semaphore at once is its capacity, if nobody gives
+/// permits that he did not take; where that is one, its holders exclude each other.
+fn count_permits(model: &mut Model, parts: &[Part]) {
+    for part in parts {
+        for (object, capacity) in &part.capacities {
+            let id = part.merged.objects.id(*object);
+            let object = part.tables.objects.get(&id).and_then(|object| model.objects.get_mut(object.idx()));
+            if let Some(object) = object.filter(|object| object.kind == ObjectKind::Semaphore) {
+                object.holders_max = Some(*capacity);
+            }
+        }
+    }
+    let objects = model.objects.iter().zip((0_u32..).map(ObjectId));
+    let binary: FxHashSet<ObjectId> =
+        objects.filter(|(object, _)| object.holders_max == Some(1)).map(|(_, id)| id).collect();
     if binary.is_empty() {
         return;
     }

@@ -9,6 +9,17 @@ impl Model {
         a.thread != b.thread && !gate_between(a, b) && !self.is_ordered(a, b)
     }
 
+    /// Whether all of `acquires`, of different threads, may be under way at once as far as semaphores go: no more of
+    /// them hold one than it has permits.
+    pub fn have_permits(&self, acquires: &[&NestedAcquire]) -> bool {
+        let held = acquires.iter().flat_map(|acquire| acquire.holds.iter().map(|hold| hold.object));
+        held.into_iter().all(|object| {
+            let Some(max) = self.objects.get(object.idx()).and_then(|object| object.holders_max) else { return true };
+            let holds = |acquire: &&&NestedAcquire| acquire.holds.iter().any(|hold| hold.object == object);
+            acquires.iter().filter(holds).count() as u64 <= max
+        })
+    }
+
     /// Whether must-order puts `a` before `b`.
     pub fn is_ordered_before(&self, a: &NestedAcquire, b: &NestedAcquire) -> bool {
         match (self.epochs.get(a.epoch.idx()), self.epochs.get(b.epoch.idx())) {

@@ -27,8 +27,8 @@ pub(super) struct Part {
     pub(super) created: Vec<Created>,
     pub(super) has_shared: Vec<bool>,
     pub(super) threads: FxHashMap<u64, u32>,
-    /// Semaphores with one permit that nobody gave without having taken it: locks under another name.
-    pub(super) binary_semaphores: FxHashSet<u32>,
+    /// Capacities of objects that nobody notified: of a semaphore, how many threads can hold it at once.
+    pub(super) capacities: FxHashMap<u32, u64>,
     /// Whether some acquire happened with more holds than the model keeps.
     pub(super) holds_cut: bool,
     pub(super) n_unknown: u64,
@@ -62,7 +62,7 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
         has_shared: (0..n_objects as u32).map(|object| first.has_shared(object)).collect(),
         reach: Reach::new(threads::waited_for(file, &first), n_objects, n_threads),
         states: vec![State::default(); n_threads],
-        one_permit: FxHashSet::default(),
+        capacities: FxHashMap::default(),
         threads,
     };
     let merged = merge::run(file, first, &mut recording);
@@ -72,7 +72,7 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
         created: mem::take(&mut recording.created),
         has_shared: mem::take(&mut recording.has_shared),
         threads: mem::take(&mut recording.threads),
-        binary_semaphores: mem::take(&mut recording.one_permit),
+        capacities: mem::take(&mut recording.capacities),
         holds_cut: false,
         n_unknown,
     };
@@ -105,8 +105,8 @@ pub(super) struct Recording {
     created: Vec<Created>,
     has_shared: Vec<bool>,
     pub(super) states: Vec<State>,
-    /// Objects made with a capacity of one that nobody notified.
-    one_permit: FxHashSet<u32>,
+    /// Capacities of objects that nobody notified.
+    capacities: FxHashMap<u32, u64>,
     threads: FxHashMap<u64, u32>,
 }
 
@@ -149,11 +149,11 @@ impl Sink for Recording {
                     *created = Created { class: event.seq() as u32, site: event.site().0 };
                 }
             }
-            Kind::CAPACITY if event.seq() == 1 => {
-                self.one_permit.insert(object);
+            Kind::CAPACITY => {
+                self.capacities.insert(object, event.seq());
             }
-            Kind::NOTIFY if !self.one_permit.is_empty() => {
-                self.one_permit.remove(&object);
+            Kind::NOTIFY if !self.capacities.is_empty() => {
+                self.capacities.remove(&object);
             }
             Kind::LOST => self.lose(thread, event.seq()),
             Kind::FORK => self.fork(thread, event),

@@ -74,6 +74,7 @@ impl Tables {
                 gap: false,
                 thread: None,
                 capacity: None,
+                holders_max: None,
             });
             ObjectId(model.objects.len() as u32 - 1)
         })

@@ -92,7 +92,7 @@ impl<T: ?Sized> UpgradableRwLock<T> {
     /// ```
     #[track_caller]
     pub fn read(&self) -> UpgradableReadGuard<'_, T> {
-        self.obtaining(Wish::Read, Location::caller(), |pass| self.reader(pass))
+        self.obtaining(self.gate.to_read(), Location::caller(), |pass| self.reader(pass))
     }
 
     /// Takes the lock for reading, also while writers wait: safe for a thread that reads already.
@@ -141,7 +141,7 @@ impl<T: ?Sized> UpgradableRwLock<T> {
     /// ```
     #[track_caller]
     pub fn try_read(&self) -> Option<UpgradableReadGuard<'_, T>> {
-        self.trying(Wish::Read, Location::caller(), |pass| self.reader(pass))
+        self.trying(self.gate.to_read(), Location::caller(), |pass| self.reader(pass))
     }
 
     /// As [`Self::read_recursive`], if that is possible at once: no writer has the lock.
@@ -190,7 +190,7 @@ impl<T: ?Sized> UpgradableRwLock<T> {
     /// ```
     #[track_caller]
     pub fn read_timeout(&self, timeout: Duration) -> Option<UpgradableReadGuard<'_, T>> {
-        self.obtaining_by(Wish::Read, Deadline::after(timeout), Location::caller(), |pass| self.reader(pass))
+        self.obtaining_by(self.gate.to_read(), Deadline::after(timeout), Location::caller(), |pass| self.reader(pass))
     }
 
     /// As [`Self::write`], waiting no longer than `timeout`.

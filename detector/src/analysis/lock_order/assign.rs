@@ -63,7 +63,7 @@ impl<'a> Assigner<'a> {
                 tried.push(0);
                 continue;
             }
-            if self.has_writers(edges, &waits, &chosen, &mut steps_left) {
+            if self.model.have_permits(&chosen) && self.has_writers(edges, &waits, &chosen, &mut steps_left) {
                 return Some(chosen);
             }
             chosen.pop();

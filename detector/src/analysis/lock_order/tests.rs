@@ -49,6 +49,19 @@ fn a_gate_prevents_it_unless_both_only_read_it() {
 }
 
 #[test]
+fn too_few_permits_prevent_it() {
+    for (permits, n) in [(None, 1), (Some(3), 1), (Some(2), 0)] {
+        let mut fixture = Fixture::default();
+        for (thread, [held, wanted]) in [["A", "B"], ["B", "C"], ["C", "A"]].into_iter().enumerate() {
+            nest(&mut fixture, thread as u32, &[("seats", S), (held, X)], wanted, X);
+        }
+        let seats = fixture.lock("seats");
+        fixture.model.objects[seats.idx()].holders_max = permits;
+        assert_eq!(n_findings(&fixture), n, "{permits:?}");
+    }
+}
+
+#[test]
 fn must_order_prevents_it() {
     for (before, after) in [(0, 1), (1, 0)] {
         let mut fixture = inversion();

@@ -120,6 +120,11 @@ impl Gate {
         Self { state: native::Mutex::new(State::new()), changed: native::Condvar::new(), prefers_readers }
     }
 
+    /// What a reader wishes: where readers never queue, each read is as a recursive one, and is recorded so.
+    pub(super) const fn to_read(&self) -> Wish {
+        if self.prefers_readers { Wish::ReadRecursive } else { Wish::Read }
+    }
+
     /// Passes if that is possible at once.
     pub(super) fn try_enter(&self, wish: Wish) -> bool {
         self.state().enter(wish, self.prefers_readers)
