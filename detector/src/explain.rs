@@ -185,7 +185,7 @@ fn distinct<T: Copy + PartialEq>(ids: impl Iterator<Item = T>) -> Vec<T> {
 /// Lets a cycle begin with the edge that comes first in the source, so that a report does not depend on the
 /// thread with which the analysis happened to begin.
 fn rotate(finding: &mut RawFinding, model: &Model) {
-    if !matches!(finding.code, Code::Deadlock | Code::SelfDeadlock | Code::LockOrder) {
+    if !finding.code.is_cycle() {
         return;
     }
     let code = finding.code;

@@ -112,6 +112,11 @@ impl Code {
         Self::Stall,
     ];
 
+    /// Whether the edges of its findings are a cycle, in its order.
+    pub const fn is_cycle(self) -> bool {
+        matches!(self, Self::Deadlock | Self::SelfDeadlock | Self::LockOrder)
+    }
+
     /// The name in reports, JSON and suppressions.
     pub const fn name(self) -> &'static str {
         match self {

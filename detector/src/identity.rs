@@ -115,11 +115,13 @@ fn hash(finding: &Finding, write_place: impl Fn(&Edge, &mut String)) -> String {
             text
         })
         .collect();
-    if finding.code == Code::Stall {
-        // No cycle: the order of the threads is that of their appearance, which the schedule decides.
-        edges.sort_unstable();
-    } else {
+    if finding.code.is_cycle() {
         rotate_to_least(&mut edges);
+    } else {
+        // No cycle: the order of the threads is that of their appearance, which the schedule decides, and so is how many
+        // of a pool's workers wait at one place.
+        edges.sort_unstable();
+        edges.dedup();
     }
     let mut fnv = Fnv::new(finding.code.name());
     for edge in &edges {

@@ -147,11 +147,13 @@ impl Scene<'_> {
         names.truncate(RELEASERS_MAX);
         let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         let more = if n_more == 0 { String::new() } else { format!(" and {n_more} more") };
-        let why = format!(
-            "the threads that are known to be able to help are stuck or have ended, and nothing has changed for {} s, \
-             but other threads are alive",
-            QUIET.as_secs()
-        );
+        let is_over = self.knot.threads.iter().all(|thread| self.wait(*thread).is_none_or(|wait| wait.age.is_none()));
+        let alive = if is_over {
+            "but other threads were alive when the process ended".to_owned()
+        } else {
+            format!("and nothing has changed for {} s, but other threads are alive", QUIET.as_secs())
+        };
+        let why = format!("the threads that are known to be able to help are stuck or have ended, {alive}");
         (why, vec![format!("that what is waited for is out of reach of {}{more}", names.join(", "))])
     }
 
