@@ -49,6 +49,10 @@ fn waits(finding: &Finding, edge: &Edge) -> String {
     }
 }
 
+fn wants_lock(edge: &Edge) -> bool {
+    matches!(edge.wanted_mode.as_deref(), Some("exclusive" | "shared" | "upgradable"))
+}
+
 /// Edges of threads that wait; an edge of a lost notify or of a dead owner is none.
 fn waiting(finding: &Finding) -> Vec<&Edge> {
     let is_waiting = |edge: &&Edge| edge.wanted_mode.as_deref().is_some_and(|mode| mode != "notified");
@@ -75,12 +79,15 @@ fn too_few_title(finding: &Finding) -> String {
     format!("{}, and nobody is left to come", who_waits(finding))
 }
 
+/// Whether those that wait are parked.
+fn is_parked(finding: &Finding) -> bool {
+    let object = |edge: &&Edge| edge.wants.and_then(|idx| finding.objects.get(idx));
+    waiting(finding).iter().all(|edge| object(edge).is_some_and(|object| object.kind == "thread"))
+}
+
 /// Nobody is left to notify.
 pub(super) fn lost_wakeup_title(finding: &Finding) -> String {
-    let is_parked = waiting(finding)
-        .iter()
-        .all(|edge| edge.wants.and_then(|idx| finding.objects.get(idx)).is_some_and(|object| object.kind == "thread"));
-    let act = if is_parked { "unpark" } else { "notify" };
+    let act = if is_parked(finding) { "unpark" } else { "notify" };
     let it = if waiting(finding).len() == 1 { "it" } else { "them" };
     format!("{}, and nobody is left to {act} {it}", who_waits(finding))
 }
@@ -131,8 +138,10 @@ pub(super) fn help(finding: &Finding, help: Help) -> String {
             )
         }
         Help::NotWhileHolding => {
-            let holding = finding.edges.iter().find(|edge| edge.holds.is_some());
-            let Some(edge) = holding else { return "let one of these threads not wait for the next one".to_owned() };
+            let holding = || finding.edges.iter().filter(|edge| edge.holds.is_some());
+            let Some(edge) = holding().find(|edge| !wants_lock(edge)).or_else(|| holding().next()) else {
+                return "let one of these threads not wait for the next one".to_owned();
+            };
             format!(
                 "drop `{}`, taken {}, before waiting {}: whoever has to end that wait needs it",
                 held(finding, edge),
@@ -168,9 +177,12 @@ pub(super) fn help(finding: &Finding, help: Help) -> String {
 
 fn lost_wakeup_help(finding: &Finding) -> String {
     let early = finding.edges.iter().find(|edge| edge.wanted_mode.as_deref() == Some("notified"));
-    let first = finding.edges.first();
-    let wait = at(first.and_then(|edge| edge.wanted_at.as_ref()));
+    let wait = at(waiting(finding).first().and_then(|edge| edge.wanted_at.as_ref()));
     match early {
+        _ if is_parked(finding) => format!(
+            "what is waited for {wait} has to be followed by an `unpark`; and look at it in a loop around `park`, because \
+             an earlier `park` may have taken the token"
+        ),
         Some(edge) => format!(
             "the notify {} came when nobody waited; change the condition and notify while holding the mutex, and look \
              at the condition under the mutex before waiting {wait}, for example with `wait_while`",
