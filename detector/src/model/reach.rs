@@ -185,14 +185,16 @@ impl Reach {
             let idle_notify =
                 watched.idle_notify.map(|(thread, site)| (ThreadId(first_thread + thread), site_of(site)));
             for (side, touches) in [(Side::Gives, &watched.gives), (Side::Takes, &watched.takes)] {
+                // Without a touch nothing is known, so it may be anybody.
                 let may_reach = |thread: u32, clocks: &mut Clocks| {
-                    touches.iter().any(|touch| {
-                        if by_touch {
-                            touch.mark.is_known_to(&clocks.epoch(thread))
-                        } else {
-                            self.is_kin(thread, touch)
-                        }
-                    })
+                    touches.is_empty()
+                        || touches.iter().any(|touch| {
+                            if by_touch {
+                                touch.mark.is_known_to(&clocks.epoch(thread))
+                            } else {
+                                self.is_kin(thread, touch)
+                            }
+                        })
                 };
                 let reach = (0..n_threads).filter(|thread| may_reach(*thread, clocks));
                 let reach = reach.map(|thread| ThreadId(first_thread + thread)).collect();

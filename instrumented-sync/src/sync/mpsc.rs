@@ -81,6 +81,10 @@ pub fn sync_channel<T>(bound: usize) -> (SyncSender<T>, Receiver<T>) {
 fn handles<T>(is_rendezvous: bool) -> (Handle, Handle) {
     let class: fn() -> _ = || (ObjectKind::Channel, any::type_name::<T>());
     let channel = Arc::new(Channel { identity: Identity::new(), n_senders: AtomicUsize::new(1), is_rendezvous, class });
+    // Who made it may give a handle to anybody later: whose channel it is must not depend on who uses it first.
+    if probe::recording() {
+        let _none_if_it_cannot_be_recorded = probe::object(&channel.identity, class);
+    }
     (Handle { channel: Arc::clone(&channel), kind: Flags::SENDER }, Handle { channel, kind: Flags::RECEIVER })
 }
 
