@@ -87,15 +87,20 @@ pub enum WhyNot {
 }
 
 impl RawFinding {
-    /// Whether every hold and want of `other` is one of this finding's.
+    /// Whether this finding, which happened, says what `other` predicts: the same holds and wants at the same places, or
+    /// of the same threads.
     fn covers(&self, other: &Self) -> bool {
-        let place = |edge: &RawEdge| {
+        let by_place = |edge: &RawEdge| {
             let holds = edge.holds.map(|(object, _, site)| (object, site));
             (holds, edge.wants.map(|(object, _, site)| (object, site)))
         };
-        let places: Vec<_> = self.edges.iter().map(place).collect();
-        let mut others = other.edges.iter().map(place).peekable();
-        others.peek().is_some() && others.all(|place| places.contains(&place))
+        let by_thread = |edge: &RawEdge| {
+            let holds = edge.holds.map(|(object, ..)| object);
+            (edge.thread, holds, edge.wants.map(|(object, ..)| object))
+        };
+        let has = |edge: &RawEdge| self.edges.iter().any(|own| by_place(own) == by_place(edge));
+        let has_of_thread = |edge: &RawEdge| self.edges.iter().any(|own| by_thread(own) == by_thread(edge));
+        other.edges.iter().all(has) || other.edges.iter().all(has_of_thread)
     }
 }
 
@@ -114,6 +119,8 @@ pub enum Help {
     NotWhileHolding,
     /// Change the condition and notify under the mutex, and wait in a loop that looks at the condition first.
     NotifyWhatChanged,
+    /// Send before receiving, in one of the threads.
+    SendFirst,
     /// Let all parties arrive, or give back all permits.
     LetAllArrive,
     /// Drop the guard before the thread ends.

@@ -197,7 +197,9 @@ fn rotate(finding: &mut RawFinding, model: &Model) {
         let name = model.threads.get(edge.thread.idx()).and_then(|thread| thread.name.as_deref());
         // Whoever reads again comes before the writer that may ask in between.
         let is_again = edge.holds.map(|(object, ..)| object) == edge.wants.and_then(|(object, ..)| object);
-        (code == Code::SelfDeadlock && !is_again, held, wanted, name, edge.thread)
+        // Whoever holds something shows more than whoever only waits.
+        let shows_less = code == Code::Deadlock && edge.holds.is_none();
+        (code == Code::SelfDeadlock && !is_again, shows_less, held, wanted, name, edge.thread)
     };
     if let Some(start) = (0..finding.edges.len()).min_by_key(|idx| key(&finding.edges[*idx])) {
         finding.edges.rotate_left(start);

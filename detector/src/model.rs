@@ -87,6 +87,13 @@ pub struct UnrecordedThread {
     pub name: String,
 }
 
+impl UnrecordedThread {
+    /// How texts call it.
+    pub fn title(&self) -> String {
+        format!("the unrecorded thread `{}`", self.name)
+    }
+}
+
 /// A thread.
 #[derive(Clone, Debug)]
 pub struct Thread {

@@ -2,117 +2,18 @@
 //! `deadlock-check run`, and the report is read.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where it stands, in its own functions too")]
 
+#[path = "support/outside.rs"]
+mod outside;
 #[path = "road/watch.rs"]
 mod watch;
 
+use outside::{build, check, copy_crate, findings, ids, line_of, outside, program, read_report, run, tool};
 use serde_json::Value;
 use std::{
     env, fs,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-    sync::OnceLock,
+    path::PathBuf,
+    process::{Command, Stdio},
 };
-
-const TOOL: &str = env!("CARGO_BIN_EXE_deadlock-check");
-
-fn manifest_dir() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Copies the crate to a place outside the workspace; `edit` may change its files on the way.
-fn copy_crate(to: &Path, edit: impl Fn(&str, String) -> String) {
-    let from = manifest_dir().join("tests/outside");
-    let wrappers = manifest_dir().join("../instrumented-sync").canonicalize().unwrap();
-    for file in ["Cargo.toml", "src/lib.rs"] {
-        copy(&from.join(file), &to.join(file), |text| text.replace("@INSTRUMENTED_SYNC@", wrappers.to_str().unwrap()));
-    }
-    for entry in fs::read_dir(from.join("src/bin")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        copy(&from.join("src/bin").join(&name), &to.join("src/bin").join(&name), |text| edit(&name, text));
-    }
-    // The versions of the workspace: the test asks no registry.
-    fs::copy(manifest_dir().join("../Cargo.lock"), to.join("Cargo.lock")).unwrap();
-}
-
-fn copy(from: &Path, to: &Path, edit: impl Fn(String) -> String) {
-    fs::create_dir_all(to.parent().unwrap()).unwrap();
-    fs::write(to, edit(fs::read_to_string(from).unwrap())).unwrap();
-}
-
-fn build(dir: &Path, target: &Path, arguments: &[&str]) {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--offline", "--target-dir"]).arg(target).args(arguments).current_dir(dir);
-    // What cargo tells its tests must not reach the cargo that the test starts.
-    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_")) {
-        if name != "CARGO_HOME" {
-            command.env_remove(name);
-        }
-    }
-    command.env_remove("RUSTFLAGS");
-    assert!(command.status().unwrap().success(), "the outside crate does not build");
-}
-
-/// The crate, built once for all tests: where its sources and its programs are.
-fn outside() -> &'static (PathBuf, PathBuf) {
-    static BUILT: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("outside");
-        let (source, target) = (base.join("crate"), base.join("target"));
-        let _absent_at_first = fs::remove_dir_all(&source);
-        copy_crate(&source, |_, text| text);
-        build(&source, &target, &[]);
-        (source, target.join("debug"))
-    })
-}
-
-fn program(name: &str) -> PathBuf {
-    outside().1.join(name)
-}
-
-fn tool(arguments: &[&str]) -> Command {
-    let mut command = Command::new(TOOL);
-    command.args(arguments).current_dir(&outside().0).env_remove("DEADLOCK_CHECK_TRACE");
-    command
-}
-
-/// Runs a program under the tool; its report as JSON, and the tool's exit status.
-fn run(name: &str, arguments: &[&str]) -> (Value, i32) {
-    let report = tempfile::NamedTempFile::new().unwrap();
-    let mut command = tool(&["run", "--format", "json", "-o", report.path().to_str().unwrap()]);
-    let output = command.args(arguments).arg("--").arg(program(name)).output().unwrap();
-    read_report(report.path(), &output)
-}
-
-fn check(trace: &Path) -> (Value, i32) {
-    let report = tempfile::NamedTempFile::new().unwrap();
-    let mut command = tool(&["check", "--format", "json", "-o", report.path().to_str().unwrap()]);
-    let output = command.arg(trace).output().unwrap();
-    read_report(report.path(), &output)
-}
-
-fn read_report(path: &Path, output: &Output) -> (Value, i32) {
-    let text = fs::read_to_string(path).unwrap();
-    let report = serde_json::from_str(&text)
-        .unwrap_or_else(|error| panic!("{error}: {text}\n{}", String::from_utf8_lossy(&output.stderr)));
-    (report, output.status.code().unwrap())
-}
-
-fn findings(report: &Value) -> &Vec<Value> {
-    report["findings"].as_array().unwrap()
-}
-
-fn ids(report: &Value) -> Vec<&str> {
-    let mut ids: Vec<_> = findings(report).iter().map(|finding| finding["id"].as_str().unwrap()).collect();
-    ids.sort_unstable();
-    ids
-}
-
-/// Line of the first occurrence of `text` in a source file.
-fn line_of(file: &str, text: &str) -> u64 {
-    let source = fs::read_to_string(outside().0.join(file)).unwrap();
-    source.lines().position(|line| line.contains(text)).unwrap() as u64 + 1
-}
 
 #[test]
 fn an_inversion_is_one_finding_with_both_edges_and_all_stacks() {
@@ -185,8 +86,8 @@ fn ten_lines_above_leave_the_id_alone() {
     let (before, _) = run("inversion", &[]);
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("shifted");
     let _absent_at_first = fs::remove_dir_all(dir.join("crate"));
-    copy_crate(&dir.join("crate"), |_, text| format!("{}{text}", "// A line.\n".repeat(10)));
-    build(&dir.join("crate"), &dir.join("target"), &["--bin", "inversion"]);
+    copy_crate(&dir.join("crate"), |text| format!("{}{text}", "// A line.\n".repeat(10)));
+    build(&dir.join("crate"), &dir.join("target"), &["build", "--bin", "inversion"]);
     let report = dir.join("report.json");
     let mut command = tool(&["run", "--format", "json", "-o", report.to_str().unwrap(), "--"]);
     let output = command.arg(dir.join("target/debug/inversion")).current_dir(dir.join("crate")).output().unwrap();
@@ -272,8 +173,8 @@ fn a_recursive_read_behind_a_writer_is_reported() {
 
 #[test]
 fn a_release_build_without_line_tables_names_functions_and_gives_one_hint() {
-    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("outside/target");
-    build(&outside().0, &target, &["--release", "--bin", "inversion"]);
+    let target = outside().1.parent().unwrap();
+    build(&outside().0, target, &["build", "--release", "--bin", "inversion"]);
     let mut command = tool(&["run", "--format", "human", "--"]);
     let output = command.arg(target.join("release/inversion")).output().unwrap();
     let report = String::from_utf8_lossy(&output.stderr);

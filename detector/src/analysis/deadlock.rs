@@ -6,7 +6,7 @@
 
 use super::{Help, RawFinding, hang::Scene};
 use crate::{finding::Code, graph::wait_for::Need, model::ThreadId};
-use trace_format::ObjectKind;
+use trace_format::{Flags, ObjectKind};
 
 pub(super) fn in_knot(scene: &Scene<'_>) -> Option<RawFinding> {
     owned_cycle(scene).or_else(|| mixed_cycle(scene)).or_else(|| ownerless_cycle(scene)).or_else(|| too_few(scene))
@@ -16,8 +16,11 @@ pub(super) fn in_knot(scene: &Scene<'_>) -> Option<RawFinding> {
 fn owned_cycle(scene: &Scene<'_>) -> Option<RawFinding> {
     let is_owned = |thread: ThreadId, _| scene.need(thread) == Some(Need::All);
     let cycle = scene.graph.cycle(&scene.knot.threads, is_owned, |_, _| true)?;
-    let help =
-        if cycle.iter().all(|thread| scene.wants_lock(*thread)) { Help::OneOrder } else { Help::NotWhileHolding };
+    // Who re-acquires after a notify cannot take its locks in another order; it must not wait while it holds one.
+    let orders = |thread: &ThreadId| {
+        scene.wants_lock(*thread) && scene.wait(*thread).is_none_or(|wait| !wait.event.flags().has(Flags::REACQUIRE))
+    };
+    let help = if cycle.iter().all(orders) { Help::OneOrder } else { Help::NotWhileHolding };
     Some(scene.raw(Code::Deadlock, scene.cycle_edges(&cycle), help))
 }
 
@@ -40,7 +43,7 @@ fn ownerless_cycle(scene: &Scene<'_>) -> Option<RawFinding> {
             })
     };
     let cycle = scene.graph.cycle(&ownerless, is_in_hands, |_, _| true)?;
-    Some(scene.raw(Code::Deadlock, scene.cycle_edges(&cycle), Help::LookAtWaits))
+    Some(scene.raw(Code::Deadlock, scene.cycle_edges(&cycle), Help::SendFirst))
 }
 
 /// Parties at a barrier, counts of a latch, permits: what they wait for can come from nobody any more.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     finding::{Certainty, Code, NOTIFIED},
     graph::wait_for::{Assume, Knot, Need, WaitFor, Want},
-    model::{Model, ObjectId, ThreadId, Wait},
+    model::{Model, ObjectId, ThreadId, UnrecordedThread, Wait},
 };
 use std::time::Duration;
 use trace_format::{Kind, ObjectKind};
@@ -127,7 +127,12 @@ impl Scene<'_> {
         let waits = |edge: &RawEdge| edge.wants.is_some_and(|(_, mode, _)| mode != NOTIFIED);
         let is_in = |thread: &ThreadId| edges.iter().any(|edge| edge.thread == *thread && waits(edge));
         let knot = self.knot.threads.iter().filter(|thread| !is_in(thread));
-        let behind = knot.chain(self.knot.behind.iter().filter(|thread| !is_in(thread))).copied().collect();
+        let mut behind: Vec<ThreadId> =
+            knot.chain(self.knot.behind.iter().filter(|thread| !is_in(thread))).copied().collect();
+        // Threads are numbered as they begin to record, so names come first.
+        behind.sort_by_key(|thread| {
+            (self.model.threads.get(thread.idx()).and_then(|thread| thread.name.as_deref()), *thread)
+        });
         RawFinding { code, certainty: self.certainty, why, assumes, count: 1, edges, behind, help }
     }
 
@@ -137,15 +142,15 @@ impl Scene<'_> {
         let processes: Vec<_> = self.knot.threads.iter().filter_map(in_process).collect();
         let threads = self.model.threads.iter().zip(self.stuck);
         let live = threads.filter(|(thread, stuck)| !thread.ended && !**stuck && processes.contains(&thread.process));
-        let mut names: Vec<String> =
-            live.map(|(thread, _)| thread.name.clone().unwrap_or_else(|| format!("#{}", thread.number))).collect();
+        let mut names: Vec<String> = live
+            .map(|(thread, _)| format!("`{}`", thread.name.clone().unwrap_or_else(|| format!("#{}", thread.number))))
+            .collect();
         let unrecorded = processes.iter().filter_map(|process| self.model.processes.get(process.idx()));
-        names.extend(unrecorded.flat_map(|process| process.unrecorded.iter().map(|thread| thread.name.clone())));
+        names.extend(unrecorded.flat_map(|process| process.unrecorded.iter().map(UnrecordedThread::title)));
         names.sort_unstable();
         names.dedup();
         let n_more = names.len().saturating_sub(RELEASERS_MAX);
         names.truncate(RELEASERS_MAX);
-        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         let more = if n_more == 0 { String::new() } else { format!(" and {n_more} more") };
         let is_over = self.knot.threads.iter().all(|thread| self.wait(*thread).is_none_or(|wait| wait.age.is_none()));
         let alive = if is_over {

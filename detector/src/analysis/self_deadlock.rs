@@ -27,7 +27,9 @@ fn relocked(scene: &Scene<'_>) -> Option<RawFinding> {
     };
     let threads = scene.knot.threads.iter().copied().filter(waits_for_itself).take(SHOWN_MAX);
     let edges: Vec<RawEdge> = threads.map(|thread| scene.edge(thread, scene.object(thread))).collect();
-    (!edges.is_empty()).then(|| scene.raw(Code::SelfDeadlock, edges, Help::DropBeforeRelock))
+    let reads = |edge: &RawEdge| edge.holds.is_some_and(|(_, mode, _)| mode == mode_name(Mode::Shared));
+    let help = if edges.iter().all(reads) { Help::NoUpgrade } else { Help::DropBeforeRelock };
+    (!edges.is_empty()).then(|| scene.raw(Code::SelfDeadlock, edges, help))
 }
 
 /// A cycle through one lock: its readers wait for each other to stop reading, or behind a writer that waits for them.
@@ -122,7 +124,8 @@ mod tests {
             assert_eq!(findings.len(), n, "{held:?} then {wanted:?}");
             for finding in findings {
                 assert_eq!((finding.code, finding.certainty), (Code::SelfDeadlock, Certainty::Observed));
-                assert_eq!(finding.help, Help::DropBeforeRelock);
+                let help = if held == Shared { Help::NoUpgrade } else { Help::DropBeforeRelock };
+                assert_eq!(finding.help, help);
             }
         }
     }

@@ -110,7 +110,8 @@ pub(super) fn help(finding: &Finding, help: Help) -> String {
             let (held, wanted) = first.map(sides).unwrap_or_default();
             format!("drop the guard taken {held} before locking again {wanted}, or pass it on to where it is needed")
         }
-        Help::NoUpgrade
+        Help::SendFirst
+        | Help::NoUpgrade
         | Help::NotWhileHolding
         | Help::NotifyWhatChanged
         | Help::LetAllArrive
@@ -146,7 +147,9 @@ pub(super) fn waits_itself(object: Option<&Object>) -> String {
 }
 
 fn one_order(finding: &Finding) -> String {
-    let edges = finding.edges.as_slice();
+    // A writer that only queues for one of the locks has no order.
+    let edges: Vec<Edge> = finding.edges.iter().filter(|edge| edge.holds.is_some()).cloned().collect();
+    let edges = edges.as_slice();
     let [first, .., last] = edges else {
         return "take these locks in one order everywhere".to_owned();
     };

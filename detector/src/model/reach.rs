@@ -196,8 +196,10 @@ impl Reach {
             let idle_notify =
                 watched.idle_notify.map(|(thread, site)| (ThreadId(first_thread + thread), site_of(site)));
             for (side, touches) in [(Side::Gives, &watched.gives), (Side::Takes, &watched.takes)] {
+                // Without a touch nothing is known, so it may be anybody.
                 let may_reach = |thread: u32, clocks: &mut Clocks| {
                     is_static
+                        || touches.is_empty()
                         || touches.iter().any(|touch| {
                             if by_touch {
                                 touch.mark.is_known_to(&clocks.epoch(thread))

@@ -64,10 +64,10 @@ fn edge_title(finding: &Finding, edge: &Edge) -> String {
 /// Snippets and stacks of one edge; what it wants is left out if `with_want` says that this was shown already.
 fn edge_elements<'f>(finding: &'f Finding, edge: &'f Edge, with_want: bool) -> Vec<Element<'f>> {
     let thread = words::thread(finding, edge);
-    let (holds, wants) = (words::holds(finding, edge), words::wants(finding, edge));
+    let wants = words::wants(finding, edge);
     let mut marks = Vec::new();
     if let Some(place) = &edge.held_at {
-        let label = format!("`{thread}` {holds} since here");
+        let label = format!("`{thread}` {}", words::holds_since_here(finding, edge));
         marks.push(snippet::Mark { place, label, is_primary: false });
     }
     let is_kernel = words::kernel_state(edge).is_some();

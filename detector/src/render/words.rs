@@ -55,14 +55,31 @@ pub(super) fn thread<'f>(finding: &'f Finding, edge: &Edge) -> &'f str {
 /// ``holds `cache` for reading``.
 pub(super) fn holds(finding: &Finding, edge: &Edge) -> String {
     match object(finding, edge.holds) {
+        Some(object) if is_of_dead_owner(finding, edge) => format!("held `{}` when it ended", object.reference),
         Some(object) => format!("holds `{}`{}", object.reference, purpose(object, edge.held_mode.as_deref())),
         None => "holds a lock".to_owned(),
     }
 }
 
+/// Whether the edge's thread ended with what it holds.
+fn is_of_dead_owner(finding: &Finding, edge: &Edge) -> bool {
+    finding.code == Code::AbandonedLock && edge.wanted_mode.is_none()
+}
+
+/// ``holds `cache` since here``, below the place.
+pub(super) fn holds_since_here(finding: &Finding, edge: &Edge) -> String {
+    if is_of_dead_owner(finding, edge) {
+        return format!("{} here", took(finding, edge));
+    }
+    format!("{} since here", holds(finding, edge))
+}
+
 /// ``took `cache` for reading``.
 pub(super) fn took(finding: &Finding, edge: &Edge) -> String {
-    holds(finding, edge).replacen("holds", "took", 1)
+    match object(finding, edge.holds) {
+        Some(object) => format!("took `{}`{}", object.reference, purpose(object, edge.held_mode.as_deref())),
+        None => "took a lock".to_owned(),
+    }
 }
 
 /// ``wants `cache` for writing``, ``waits for a message from `channel` ``, …
@@ -77,9 +94,7 @@ pub(super) fn wants(finding: &Finding, edge: &Edge) -> String {
         Some(Object { reference, .. }) => format!("`{reference}`"),
     };
     match (edge.wanted_mode.as_deref(), object) {
-        (Some("wait"), Some(Object { kind, .. })) if kind == "thread" => {
-            "is parked until another thread unparks it".to_owned()
-        }
+        (Some("wait"), Some(Object { kind, .. })) if kind == "thread" => "is parked".to_owned(),
         (Some("wait"), Some(Object { kind, .. })) if kind == "condvar" => {
             format!("waits to be notified through {reference}")
         }

@@ -49,6 +49,10 @@ fn waits(finding: &Finding, edge: &Edge) -> String {
     }
 }
 
+fn wants_lock(edge: &Edge) -> bool {
+    matches!(edge.wanted_mode.as_deref(), Some("exclusive" | "shared" | "upgradable"))
+}
+
 /// Edges of threads that wait; an edge of a lost notify or of a dead owner is none.
 fn waiting(finding: &Finding) -> Vec<&Edge> {
     finding.edges.iter().filter(|edge| edge.is_waiting()).collect()
@@ -74,12 +78,15 @@ fn too_few_title(finding: &Finding) -> String {
     format!("{}, and nobody is left to come", who_waits(finding))
 }
 
+/// Whether those that wait are parked.
+fn is_parked(finding: &Finding) -> bool {
+    let object = |edge: &&Edge| edge.wants.and_then(|idx| finding.objects.get(idx));
+    waiting(finding).iter().all(|edge| object(edge).is_some_and(|object| object.kind == "thread"))
+}
+
 /// Nobody is left to notify.
 pub(super) fn lost_wakeup_title(finding: &Finding) -> String {
-    let is_parked = waiting(finding)
-        .iter()
-        .all(|edge| edge.wants.and_then(|idx| finding.objects.get(idx)).is_some_and(|object| object.kind == "thread"));
-    let act = if is_parked { "unpark" } else { "notify" };
+    let act = if is_parked(finding) { "unpark" } else { "notify" };
     let it = if waiting(finding).len() == 1 { "it" } else { "them" };
     format!("{}, and nobody is left to {act} {it}", who_waits(finding))
 }
@@ -119,8 +126,12 @@ pub(super) fn one_lock_title(finding: &Finding) -> String {
         finding.edges.iter().take(TITLE_LINKS_MAX).map(|edge| format!("`{}`", thread(finding, edge))).collect();
     let lock = reference(finding, finding.edges.first().and_then(|edge| edge.wants));
     let modes = finding.edges.iter().map(|edge| edge.held_mode.as_deref());
-    let how = if modes.clone().all(|mode| mode == Some("exclusive")) { "again" } else { "for writing" };
-    format!("threads {} want `{lock}` {how} while they hold it", names.join(" and "))
+    let (how, doing) = match () {
+        () if modes.clone().all(|mode| mode == Some("exclusive")) => ("again", "hold"),
+        () if modes.clone().all(|mode| mode == Some("shared")) => ("for writing", "read"),
+        () => ("for writing", "hold"),
+    };
+    format!("threads {} want `{lock}` {how} while they {doing} it", names.join(" and "))
 }
 
 /// What would have kept it from happening.
@@ -135,8 +146,10 @@ pub(super) fn help(finding: &Finding, help: Help) -> String {
             )
         }
         Help::NotWhileHolding => {
-            let holding = finding.edges.iter().find(|edge| edge.holds.is_some());
-            let Some(edge) = holding else { return "let one of these threads not wait for the next one".to_owned() };
+            let holding = || finding.edges.iter().filter(|edge| edge.holds.is_some());
+            let Some(edge) = holding().find(|edge| !wants_lock(edge)).or_else(|| holding().next()) else {
+                return "let one of these threads not wait for the next one".to_owned();
+            };
             format!(
                 "drop `{}`, taken {}, before waiting {}: whoever has to end that wait needs it",
                 held(finding, edge),
@@ -145,6 +158,11 @@ pub(super) fn help(finding: &Finding, help: Help) -> String {
             )
         }
         Help::NotifyWhatChanged => lost_wakeup_help(finding),
+        Help::SendFirst => {
+            "one of these threads has to send before it waits; or give the answer a way of its own, so that nobody has \
+             to receive from whoever waits for him"
+                .to_owned()
+        }
         Help::LetAllArrive => {
             "count who takes part: a party that returns early, panics or is never started leaves the others waiting"
                 .to_owned()
@@ -175,6 +193,10 @@ fn lost_wakeup_help(finding: &Finding) -> String {
     let waiting = waiting(finding);
     let wait = at(waiting.first().and_then(|edge| edge.wanted_at.as_ref()));
     match early {
+        _ if is_parked(finding) => format!(
+            "what is waited for {wait} has to be followed by an `unpark`; and look at it in a loop around `park`, because \
+             an earlier `park` may have taken the token"
+        ),
         Some(edge) => format!(
             "the notify {} came when nobody waited; change the condition and notify while holding the mutex, and look \
              at the condition under the mutex before waiting {wait}, for example with `wait_while`",

@@ -1,5 +1,8 @@
 //! What the programs share.
 
+pub mod hangs;
+pub mod line_up;
+
 use instrumented_sync::{Arc, Mutex};
 
 pub fn two() -> (Arc<Mutex<u32>>, Arc<Mutex<u32>>) {
