@@ -153,6 +153,7 @@ fn explain_objects(ids: &[ObjectId], model: &Model, symbolizer: &mut Symbolizer<
             type_name: object.type_name.clone(),
             label: object.label.clone(),
             created_at,
+            capacity: object.capacity,
         }
     });
     let mut objects: Vec<Object> = objects.collect();

@@ -213,6 +213,8 @@ pub struct Object {
     pub label: Option<String>,
     /// Where it was made.
     pub created_at: Option<Place>,
+    /// What it was made with, where that matters: parties of a barrier, counts, permits, room.
+    pub capacity: Option<u64>,
 }
 
 /// A line of source.

@@ -51,7 +51,7 @@ fn finding(finding: &mut Finding) {
     for Thread { name, .. } in threads {
         in_place(name);
     }
-    for Object { reference, kind, type_name, label, created_at } in objects {
+    for Object { reference, kind, type_name, label, created_at, capacity: _ } in objects {
         [reference, kind, type_name].into_iter().chain(label).for_each(in_place);
         created_at.iter_mut().for_each(place);
     }

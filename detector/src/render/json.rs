@@ -118,6 +118,7 @@ struct Object<'r> {
     type_name: &'r str,
     label: Option<&'r str>,
     created_at: Option<Place<'r>>,
+    capacity: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -214,6 +215,7 @@ impl<'r> From<&'r finding::Object> for Object<'r> {
             type_name: &object.type_name,
             label: object.label.as_deref(),
             created_at: object.created_at.as_ref().map(Place::from),
+            capacity: object.capacity,
         }
     }
 }

@@ -53,6 +53,7 @@ pub(crate) fn object(label: &str, type_name: &str) -> Object {
         type_name: type_name.to_owned(),
         label: Some(label.to_owned()),
         created_at: None,
+        capacity: None,
     }
 }
 

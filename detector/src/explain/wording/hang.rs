@@ -3,7 +3,7 @@
 use super::{TITLE_LINKS_MAX, at, held, reference, sides, thread, wanted};
 use crate::{
     analysis::Help,
-    finding::{Certainty, Edge, Finding, NOTIFIED},
+    finding::{Certainty, Edge, Finding, NOTIFIED, Object},
 };
 
 /// Threads that wait for each other, or for parties that will not come.
@@ -75,6 +75,15 @@ fn who_waits(finding: &Finding) -> String {
 }
 
 fn too_few_title(finding: &Finding) -> String {
+    let waiting = waiting(finding);
+    let barrier = waiting.first().and_then(|edge| finding.objects.get(edge.wants?));
+    if let Some(Object { capacity: Some(parties), kind, reference, .. }) = barrier
+        && kind == "barrier"
+    {
+        let n = waiting.len();
+        let wait = if n == 1 { "party waits" } else { "parties wait" };
+        return format!("{n} of {parties} {wait} at `{reference}`, and nobody is left to come");
+    }
     format!("{}, and nobody is left to come", who_waits(finding))
 }
 
