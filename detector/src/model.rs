@@ -6,6 +6,7 @@ mod build;
 mod clock;
 mod held;
 mod kernel;
+mod knowledge;
 mod nested;
 mod overlap;
 mod process;

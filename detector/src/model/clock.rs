@@ -82,12 +82,6 @@ impl Mark {
         self.thread
     }
 
-    /// Whether a thread whose current stretch is `stretch` came to know of everything before this mark.
-    pub(super) fn is_known_to(&self, stretch: &Self) -> bool {
-        self.thread == stretch.thread
-            || stretch.clock.get(self.thread as usize).is_some_and(|known| *known >= self.time)
-    }
-
     /// The stretch as the model has it; threads of the process are numbered from `first_thread` there.
     pub(super) fn to_epoch(&self, first_thread: u32) -> Epoch {
         let zeros = std::iter::repeat_n(0, if self.clock.is_empty() { 0 } else { first_thread as usize });

@@ -128,7 +128,7 @@ impl Sink for Recording {
     fn step(&mut self, step: &Step) {
         let Step { thread, object, event } = *step;
         if self.reach.is_watched(object) {
-            self.reach.touch(thread, object, event, &mut self.clocks);
+            self.reach.touch(thread, object, event);
         }
         match event.kind() {
             Kind::EXTEND => self.reach.extend(thread, event),
@@ -136,13 +136,18 @@ impl Sink for Recording {
                 self.wants(thread, object, event);
                 self.held.acquire(thread, held(object, event));
                 self.set_pending(thread, None);
+                self.reach.lock(thread, object, Kind::ACQUIRE);
             }
-            Kind::RELEASE => self.held.release(thread, object),
+            Kind::RELEASE => {
+                self.held.release(thread, object);
+                self.reach.lock(thread, object, Kind::RELEASE);
+            }
             Kind::REQUEST => self.set_pending(thread, Some((event, object))),
             Kind::ACQUIRE_FAILED => self.set_pending(thread, None),
             Kind::DOWNGRADE | Kind::UPGRADE => {
                 let mode = if event.kind() == Kind::UPGRADE { Mode::Exclusive } else { event.flags().mode() };
                 self.held.change_mode(thread, object, mode);
+                self.reach.lock(thread, object, event.kind());
             }
             Kind::CREATE => {
                 if let Some(created) = self.created.get_mut(object as usize) {
@@ -171,7 +176,7 @@ impl Sink for Recording {
     }
 
     fn arrive(&mut self, thread: u32, mark: &Mark) {
-        self.reach.connect(thread, mark.thread());
+        self.reach.connect(mark.thread(), thread);
         self.clocks.arrive(thread, mark);
     }
 }

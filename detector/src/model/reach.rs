@@ -4,20 +4,16 @@
 //! who holds a reference, so it is bounded from what they did:
 //!
 //! * A channel and a thread (as something to unpark) are known from the moment when they were made. Who may reach them
-//!   are the threads that touched them, and those that came to know of a touch since: threads started by one that
-//!   knew, threads that received a message from one, or joined one.
+//!   are the threads that touched them, and those that came to know of a touch since, see [`Knowledge`].
 //! * Everything else may have been made long before its first recorded operation, by any thread that was the first
 //!   toucher's starter, or sent it a message, or their other children: all threads that fork, messages and joins
 //!   connect with a toucher.
-//!
 //! * What lies in a static variable may be reached by every thread.
 //!
-//! What this misses: a reference that went from hand to hand through a lock alone. A verdict that rests on it says so.
+//! What this misses: a reference that went from hand to hand through something that was not recorded. A verdict that
+//! rests on it says so.
 
-use super::{
-    ObjectId, Releasers, Side, SiteId, ThreadId,
-    clock::{Clocks, Mark},
-};
+use super::{ObjectId, Releasers, Side, SiteId, ThreadId, knowledge::Knowledge};
 use rustc_hash::FxHashMap;
 use trace_format::{Event, Flags, Kind};
 
@@ -31,6 +27,8 @@ pub(super) struct Reach {
     extended: FxHashMap<u32, (Kind, u32)>,
     /// Union-find over the threads that must-order connects.
     kin: Vec<u32>,
+    /// Who came to know of each object, as one to give through and as one to take from.
+    knowledge: Knowledge,
 }
 
 /// One object.
@@ -49,11 +47,10 @@ struct Watched {
     idle_notify: Option<(u32, u32)>,
 }
 
-/// The first touch of one thread, and whether one of its touches was the kind that ends waits.
+/// The touches of one thread, and whether one of them was of the kind that ends waits.
 #[derive(Debug)]
 struct Touch {
     thread: u32,
-    mark: Mark,
     is_act: bool,
 }
 
@@ -92,7 +89,20 @@ impl Reach {
                 *place = reach.watched.len() as u32;
             }
         }
+        let is_known_by_touch = reach.watched.iter().any(|watched| watched.has_maker);
+        reach.knowledge = Knowledge::new(if is_known_by_touch { 2 * reach.watched.len() } else { 0 }, n_threads);
         reach
+    }
+
+    /// An acquire or a release of a lock, which may hand references on.
+    #[inline]
+    pub(super) fn lock(&mut self, thread: u32, object: u32, kind: Kind) {
+        if self.knowledge.is_tracked() {
+            match kind {
+                Kind::ACQUIRE | Kind::UPGRADE => self.knowledge.acquire(thread, object),
+                _ => self.knowledge.release(thread, object),
+            }
+        }
     }
 
     #[inline]
@@ -100,9 +110,13 @@ impl Reach {
         self.places.get(object as usize).is_some_and(|place| *place != 0)
     }
 
-    /// Two threads that must-order connects.
-    pub(super) fn connect(&mut self, a: u32, b: u32) {
-        let (a, b) = (self.root(a), self.root(b));
+    /// Must-order leads from one thread to another.
+    pub(super) fn connect(&mut self, earlier: u32, later: u32) {
+        if self.watched.is_empty() {
+            return;
+        }
+        self.knowledge.hand_on(earlier, later);
+        let (a, b) = (self.root(earlier), self.root(later));
         if let Some(parent) = self.kin.get_mut(a.max(b) as usize) {
             *parent = a.min(b);
         }
@@ -135,7 +149,7 @@ impl Reach {
     }
 
     /// An event on a watched object.
-    pub(super) fn touch(&mut self, thread: u32, object: u32, event: Event, clocks: &mut Clocks) {
+    pub(super) fn touch(&mut self, thread: u32, object: u32, event: Event) {
         if matches!(event.kind(), Kind::NOTIFY | Kind::CREATE) {
             self.extended.insert(thread, (event.kind(), object));
         }
@@ -158,7 +172,13 @@ impl Reach {
             match touches.iter_mut().find(|touch| touch.thread == thread) {
                 _ if !is_so => {}
                 Some(touch) => touch.is_act |= is_act,
-                None => touches.push(Touch { thread, mark: (*clocks.epoch(thread)).clone(), is_act }),
+                None => touches.push(Touch { thread, is_act }),
+            }
+        }
+        let place = self.places.get(object as usize).map_or(0, |place| *place as usize);
+        for (side, is_so) in [(Side::Gives, gives), (Side::Takes, takes)] {
+            if is_so && let Some(place) = place.checked_sub(1) {
+                self.knowledge.learn(thread, fact(place, side));
             }
         }
     }
@@ -177,11 +197,10 @@ impl Reach {
     }
 
     /// Who could end waits for the watched objects. `object_of` gives an object its id in the model; threads are
-    /// numbered from `first_thread` there. `is_static` says of an address whether
-    /// it may be that of a static variable.
+    /// numbered from `first_thread` there. `is_static` says of an address whether it may be that of a static
+    /// variable.
     pub(super) fn releasers(
         &self,
-        clocks: &mut Clocks,
         n_threads: u32,
         first_thread: u32,
         mut object_of: impl FnMut(u32) -> ObjectId,
@@ -189,7 +208,7 @@ impl Reach {
         is_static: impl Fn(u64) -> bool,
     ) -> Vec<Releasers> {
         let mut all = Vec::new();
-        for watched in &self.watched {
+        for (place, watched) in self.watched.iter().enumerate() {
             let object = object_of(watched.object);
             let is_static = is_static(watched.address);
             let by_touch = watched.has_maker && watched.is_made && !is_static;
@@ -197,18 +216,12 @@ impl Reach {
                 watched.idle_notify.map(|(thread, site)| (ThreadId(first_thread + thread), site_of(site)));
             for (side, touches) in [(Side::Gives, &watched.gives), (Side::Takes, &watched.takes)] {
                 // Without a touch nothing is known, so it may be anybody.
-                let may_reach = |thread: u32, clocks: &mut Clocks| {
-                    is_static
-                        || touches.is_empty()
-                        || touches.iter().any(|touch| {
-                            if by_touch {
-                                touch.mark.is_known_to(&clocks.epoch(thread))
-                            } else {
-                                self.is_kin(thread, touch)
-                            }
-                        })
+                let may_reach = |thread: &u32| match () {
+                    () if is_static || touches.is_empty() => true,
+                    () if by_touch => self.knowledge.knows(*thread, fact(place, side)),
+                    () => touches.iter().any(|touch| self.is_kin(*thread, touch)),
                 };
-                let reach = (0..n_threads).filter(|thread| may_reach(*thread, clocks));
+                let reach = (0..n_threads).filter(may_reach);
                 let reach = reach.map(|thread| ThreadId(first_thread + thread)).collect();
                 let acted = touches.iter().filter(|touch| touch.is_act);
                 let acted = acted.map(|touch| ThreadId(first_thread + touch.thread)).collect();
@@ -222,6 +235,11 @@ impl Reach {
     fn is_kin(&self, thread: u32, touch: &Touch) -> bool {
         self.root(thread) == self.root(touch.thread)
     }
+}
+
+/// The fact that a thread has the object with this place in its hands, on this side.
+const fn fact(place: usize, side: Side) -> usize {
+    2 * place + side as usize
 }
 
 impl Wakes {

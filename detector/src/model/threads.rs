@@ -96,8 +96,7 @@ fn add_releasers(model: &mut Model, file: &ProcessFile, part: &mut Part, recordi
     let is_complete = is_complete(file);
     let is_static =
         |address: u64| !is_complete || modules.iter().any(|module| (module.start..module.end).contains(&address));
-    let clocks = &mut recording.clocks;
-    let releasers = recording.reach.releasers(clocks, n_threads, first_thread, object_of, site_of, is_static);
+    let releasers = recording.reach.releasers(n_threads, first_thread, object_of, site_of, is_static);
     for releasers in &releasers {
         let capacity = releasers.capacity;
         if let Some(object) = model.objects.get_mut(releasers.object.idx()) {

@@ -13,7 +13,7 @@ use std::{
 };
 
 /// Each ends by itself after seven seconds.
-const IDLE: [&str; 12] = [
+const IDLE: [&str; 13] = [
     "condvar_pool",
     "channel_pool",
     "park_pool",
@@ -25,6 +25,7 @@ const IDLE: [&str; 12] = [
     "busy_notifier",
     "notifier_first",
     "sender_by_channel",
+    "sender_by_static",
     "stopped",
 ];
 
@@ -65,15 +66,6 @@ fn an_idle_program_that_was_killed_is_not_accused() {
         assert!(told.iter().all(|code| *code == "stall"), "{name}: {report:#}");
         assert!(report["stats"]["events"].as_u64().unwrap() > 5, "{name} was recorded");
     });
-}
-
-/// The limit of what is known of references: it is said.
-#[test]
-fn a_sender_that_went_through_a_static_is_assumed_to_be_out_of_reach() {
-    let (report, _) = run_command(&["--timeout", "6s"], &program("idle"), &["sender_by_static"]);
-    let [finding] = findings(&report).as_slice() else { panic!("{report:#}") };
-    assert_eq!((text(finding, "code"), text(finding, "certainty")), ("abandoned-channel", "possible"));
-    assert_eq!(finding["assumes"][0], "that what is waited for is out of reach of `source`");
 }
 
 /// How long the crowd goes on, in seconds.
