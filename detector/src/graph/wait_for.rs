@@ -208,31 +208,33 @@ impl<'m> WaitFor<'m> {
         is_link: impl Fn(ThreadId, ThreadId) -> bool,
         is_key: impl Fn(ThreadId, ThreadId) -> bool,
     ) -> Option<Vec<ThreadId>> {
-        /// Threads of a knot from which a cycle is looked for; any cycle of a larger knot will do.
-        const STARTS_MAX: usize = 256;
-        let next = |thread: ThreadId| {
-            threads.iter().copied().filter(move |next| *next != thread && is_needed(self, thread, *next))
+        /// Links from which a cycle is looked for; any cycle of a knot with more of them will do.
+        const LINKS_MAX: usize = 1024;
+        debug_assert!(threads.is_sorted());
+        let next = |thread: ThreadId| -> Vec<ThreadId> {
+            let needed = self.want(thread).map_or(&[][..], |want| &want.by).iter().copied();
+            let others = needed.filter(|next| *next != thread && threads.binary_search(next).is_ok());
+            others.filter(|next| is_link(thread, *next)).collect()
         };
-        let next = |thread: ThreadId| next(thread).filter(|next| is_link(thread, *next)).collect::<Vec<_>>();
-        let mut shortest: Option<Vec<ThreadId>> = None;
-        for start in threads.iter().copied().take(STARTS_MAX) {
-            for second in next(start).into_iter().filter(|second| is_key(start, *second)) {
-                let Some(path) = path(second, start, &next) else { continue };
-                if shortest.as_ref().is_none_or(|shortest| path.len() < shortest.len()) {
-                    shortest = Some(path);
-                }
-            }
-        }
         // The path leads from the second thread to the first one.
-        shortest.map(|mut path| {
+        let from_first = |mut path: Vec<ThreadId>| {
             path.rotate_right(1);
             path
-        })
+        };
+        let links = threads.iter().flat_map(|start| next(*start).into_iter().map(|second| (*start, second)));
+        let mut shortest: Option<Vec<ThreadId>> = None;
+        for (start, second) in links.filter(|(start, second)| is_key(*start, *second)).take(LINKS_MAX) {
+            let Some(path) = path(second, start, &next) else { continue };
+            if path.len() == 2 {
+                // None is shorter; where everybody could help everybody the first try finds one.
+                return Some(from_first(path));
+            }
+            if shortest.as_ref().is_none_or(|shortest| path.len() < shortest.len()) {
+                shortest = Some(path);
+            }
+        }
+        shortest.map(from_first)
     }
-}
-
-fn is_needed(graph: &WaitFor<'_>, thread: ThreadId, by: ThreadId) -> bool {
-    graph.want(thread).is_some_and(|want| want.by.contains(&by))
 }
 
 /// The shortest path, both ends included.

@@ -14,7 +14,7 @@ use crate::{
     source::ProcessFile,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::mem;
+use std::{mem, rc::Rc};
 use trace_format::{Event, Flags, Kind, Mode};
 
 /// Holds of one nested acquire that the model keeps: the newest ones, if there are more.
@@ -110,6 +110,13 @@ pub(super) struct Recording {
     threads: FxHashMap<u64, u32>,
 }
 
+/// What a thread has behind it at one moment, and what objects it knows of, if that matters.
+#[derive(Clone, Debug)]
+pub(super) struct Departure {
+    mark: Mark,
+    known: Option<Rc<[u64]>>,
+}
+
 /// What is known of a thread beside what it holds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct State {
@@ -122,7 +129,7 @@ pub(super) struct State {
 }
 
 impl Sink for Recording {
-    type Mark = Mark;
+    type Mark = Departure;
 
     #[inline]
     fn step(&mut self, step: &Step) {
@@ -171,13 +178,13 @@ impl Sink for Recording {
         }
     }
 
-    fn depart(&mut self, thread: u32) -> Mark {
-        self.clocks.depart(thread)
+    fn depart(&mut self, thread: u32) -> Departure {
+        Departure { mark: self.clocks.depart(thread), known: self.reach.known_to(thread) }
     }
 
-    fn arrive(&mut self, thread: u32, mark: &Mark) {
-        self.reach.connect(mark.thread(), thread);
-        self.clocks.arrive(thread, mark);
+    fn arrive(&mut self, thread: u32, departure: &Departure) {
+        self.reach.connect(departure.mark.thread(), thread, departure.known.as_deref());
+        self.clocks.arrive(thread, &departure.mark);
     }
 }
 

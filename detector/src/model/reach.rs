@@ -15,6 +15,7 @@
 
 use super::{ObjectId, Releasers, Side, SiteId, ThreadId, knowledge::Knowledge};
 use rustc_hash::FxHashMap;
+use std::rc::Rc;
 use trace_format::{Event, Flags, Kind};
 
 /// What happened to the objects that somebody waits for at the end.
@@ -110,12 +111,19 @@ impl Reach {
         self.places.get(object as usize).is_some_and(|place| *place != 0)
     }
 
-    /// Must-order leads from one thread to another.
-    pub(super) fn connect(&mut self, earlier: u32, later: u32) {
+    /// What a thread knows of at this moment; `None` if there is nothing to know.
+    pub(super) fn known_to(&mut self, thread: u32) -> Option<Rc<[u64]>> {
+        self.knowledge.is_tracked().then(|| self.knowledge.known_to(thread))
+    }
+
+    /// Must-order leads from one thread, which knew of `known` then, to another.
+    pub(super) fn connect(&mut self, earlier: u32, later: u32, known: Option<&[u64]>) {
         if self.watched.is_empty() {
             return;
         }
-        self.knowledge.hand_on(earlier, later);
+        if let Some(known) = known {
+            self.knowledge.hand_on(known, later);
+        }
         let (a, b) = (self.root(earlier), self.root(later));
         if let Some(parent) = self.kin.get_mut(a.max(b) as usize) {
             *parent = a.min(b);
