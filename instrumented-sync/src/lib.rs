@@ -40,6 +40,7 @@ mod probe;
 mod recorder;
 #[cfg(all(feature = "record", target_os = "linux"))]
 pub mod sync;
+pub mod task;
 #[cfg(all(feature = "record", target_os = "linux"))]
 pub mod thread;
 #[cfg(all(feature = "record", target_os = "linux"))]

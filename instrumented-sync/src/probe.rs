@@ -15,7 +15,7 @@ use std::{
 };
 use trace_format::{Event, Flags, Kind, Mode, ObjectId};
 
-pub(crate) use crate::recorder::{latch::recording, process::generation};
+pub(crate) use crate::recorder::{latch::recording, process::generation, task::TaskSlot};
 
 /// A source location, as `#[track_caller]` hands it on.
 pub(crate) type Site = &'static Location<'static>;

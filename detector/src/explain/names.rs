@@ -30,6 +30,7 @@ fn thread(thread: &model::Thread, model: &Model) -> Thread {
     let process = of_process.map_or(0, |process| process.pid);
     let is_test = of_process.is_some_and(is_test_harness) && thread.forked_by.is_none() && thread.tid != process;
     let name = match &thread.name {
+        _ if thread.is_task => format!("task {}", thread.name.as_deref().unwrap_or("<unnamed>")),
         // The harness starts a thread for each test, under the test's name.
         Some(name) if !name.is_empty() && is_test => format!("test {name}"),
         Some(name) if !name.is_empty() => name.clone(),
@@ -60,6 +61,7 @@ pub(super) fn object_reference(object: &model::Object, created_at: Option<&Place
         ObjectKind::RwLock => wrapped("RwLock"),
         ObjectKind::ReentrantMutex => wrapped("ReentrantMutex"),
         ObjectKind::Channel => wrapped("channel"),
+        ObjectKind::AsyncLock => wrapped("async Mutex"),
         kind => kind.name().to_owned(),
     };
     match created_at {

@@ -16,7 +16,7 @@ use petgraph::{
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
-use trace_format::{Kind, Mode};
+use trace_format::{Kind, Mode, ObjectKind};
 
 /// How many of its blockers a thread needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +38,8 @@ pub struct Want {
     pub acted: Vec<ThreadId>,
     /// Whether only those in `by` can have come to know of the object.
     pub is_by_touch: bool,
+    /// Whether nobody else than those in `by` could end the wait, recorded or not.
+    pub is_closed: bool,
     key: Key,
 }
 
@@ -113,8 +115,8 @@ impl<'m> WaitFor<'m> {
                 let process = threads[idx].process.idx();
                 let is_freed = match (want.need, assume) {
                     (Need::All, _) => want.by.iter().all(|by| goes_on[by.idx()]),
-                    (Need::Any, Assume::Anybody) => lively[process],
-                    (Need::Any, Assume::WhoKnows) => want.by.iter().any(|by| by.idx() != idx && goes_on[by.idx()]),
+                    (Need::Any, Assume::Anybody) if !want.is_closed => lively[process],
+                    (Need::Any, _) => want.by.iter().any(|by| by.idx() != idx && goes_on[by.idx()]),
                 };
                 goes_on[idx] = is_freed;
                 n_freed += usize::from(is_freed);
@@ -322,7 +324,14 @@ fn want(model: &Model, holders: &Holders, id: ThreadId, thread: &Thread) -> Opti
     let key = Key { object: wait.object, other, kind, mode, thread: None };
     let all = |by: Vec<ThreadId>, thread: Option<ThreadId>| {
         let key = Key { thread, ..key };
-        (!by.is_empty()).then(|| Want { need: Need::All, by, acted: Vec::new(), is_by_touch: true, key })
+        (!by.is_empty()).then(|| Want {
+            need: Need::All,
+            by,
+            acted: Vec::new(),
+            is_by_touch: true,
+            is_closed: true,
+            key,
+        })
     };
     match wait.event.kind() {
         Kind::REQUEST => all(blockers(holders, wait.object?, key.mode), None),
@@ -336,6 +345,12 @@ fn want(model: &Model, holders: &Holders, id: ThreadId, thread: &Thread) -> Opti
             all(if is_over { Vec::new() } else { vec![joined] }, None)
         }
         Kind::SCOPE_END => all(unended_in_scope(model, id, wait), Some(id)),
+        // A task goes on if the thread does that runs it, a thread that waits for a task if that does.
+        Kind::TASK_BEGIN => {
+            let by = model.objects.get(wait.object?.idx())?.thread?;
+            let is_over = model.threads.get(by.idx()).is_none_or(|by| by.ended);
+            all(if is_over { Vec::new() } else { vec![by] }, None)
+        }
         Kind::WAIT | Kind::RECEIVE => any(model, holders, thread, Side::Gives, key),
         Kind::SEND => any(model, holders, thread, Side::Takes, key),
         _ => None,
@@ -375,8 +390,10 @@ fn any(model: &Model, holders: &Holders, thread: &Thread, side: Side, key: Key) 
         releasers.side == side && (releasers.object == object || Some(releasers.object) == key.other)
     };
     let (mut by, mut acted, mut is_by_touch) = (Vec::new(), Vec::new(), true);
+    // Tasks are polled by those threads that said so.
+    let is_closed = model.objects.get(object.idx()).is_some_and(|object| object.kind == ObjectKind::Workers);
     for releasers in model.releasers.iter().filter(is_of) {
-        by.extend_from_slice(&releasers.reach);
+        by.extend_from_slice(if is_closed { &releasers.acted } else { &releasers.reach });
         acted.extend_from_slice(&releasers.acted);
         is_by_touch &= releasers.is_by_touch;
     }
@@ -393,5 +410,7 @@ fn any(model: &Model, holders: &Holders, thread: &Thread, side: Side, key: Key) 
         threads.sort_unstable();
         threads.dedup();
     }
-    Some(Want { need: Need::Any, by, acted, is_by_touch, key })
+    // Workers that have not entered yet may be anybody.
+    let is_known = !is_closed || !by.is_empty();
+    is_known.then_some(Want { need: Need::Any, by, acted, is_by_touch: is_by_touch || is_closed, is_closed, key })
 }
