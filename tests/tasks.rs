@@ -13,7 +13,9 @@
 
 use detector::{
     finding::{Code, Finding, Report},
+    model,
     pipeline::{self, Stopped},
+    source,
 };
 use instrumented_sync::{
     Mutex as ThreadMutex, label, mpsc,
@@ -47,6 +49,7 @@ const ROLES: &[(&str, fn())] = &[
     ("idle", idle),
     ("other_waker", other_waker),
     ("predicted", predicted),
+    ("many", many),
 ];
 
 /// Plays a part if the environment names one, and is nothing otherwise.
@@ -298,6 +301,7 @@ fn blocked_worker() {
 fn a_worker_that_blocks_while_its_task_holds() {
     let finding = hang("blocked_worker", Code::Deadlock);
     assert_eq!(names(&finding), ["owner", "task holder", "task owner", "worker-0"]);
+    assert!(finding.help.contains("`plain`") && !finding.help.contains("unknown"), "{}", finding.help);
 }
 
 fn starved_sender() {
@@ -429,4 +433,49 @@ fn opposite_orders_of_tasks_are_predicted() {
     let cycles: Vec<_> = found.findings.iter().filter(|finding| finding.code == Code::LockOrder).collect();
     assert_eq!(cycles.len(), 1, "{:#?}", found.findings);
     assert_eq!(names(cycles[0]), ["task backward", "task forward"]);
+}
+
+/// Many tasks on four workers, which meet at one lock and sometimes give up.
+fn many() {
+    const N_TASKS: u32 = 20;
+    let executor = Executor::leak();
+    let lock = Arc::new(Mutex::new(0_u32));
+    let n_done = Arc::new(AtomicU32::new(0));
+    for i in 0..N_TASKS {
+        let (lock, n_done) = (lock.clone(), n_done.clone());
+        executor.spawn(&format!("many-{i}"), async move {
+            for round in 0..50 {
+                if round % 7 == 3 {
+                    let mut given_up = Box::pin(lock.lock());
+                    poll_fn(|context| {
+                        drop(given_up.as_mut().poll(context));
+                        Poll::Ready(())
+                    })
+                    .await;
+                }
+                let mut held = lock.lock().await;
+                turn().await;
+                *held += 1;
+            }
+            n_done.fetch_add(1, SeqCst);
+        });
+    }
+    executor.start(4);
+    while n_done.load(SeqCst) < N_TASKS {
+        std::thread::yield_now();
+    }
+    assert_eq!(*lock.try_lock().unwrap(), 50 * N_TASKS);
+}
+
+#[test]
+fn the_polls_of_many_tasks_have_one_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = start("many", dir.path());
+    assert!(child.0.wait().unwrap().success());
+    let (model, problems) = model::build(&source::open(dir.path()).unwrap());
+    assert_eq!((model.n_gaps, model.n_lost, problems), (0, 0, Vec::new()));
+    assert_eq!(model.threads.iter().filter(|thread| thread.is_task).count(), 20);
+    assert!(model.threads.iter().all(|thread| thread.holds.is_empty()), "{:#?}", model.threads);
+    let found = report(dir.path());
+    assert!(found.findings.is_empty(), "{:#?}", found.findings);
 }

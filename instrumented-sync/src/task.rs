@@ -169,7 +169,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     loop {
         match task.poll(&mut Context::from_waker(&waker), |context| future.as_mut().poll(context)) {
             Poll::Ready(output) => return output,
-            Poll::Pending => task.side.blocks_thread(|| unpark.wait()),
+            Poll::Pending => task.side.blocks_thread(Location::caller(), || unpark.wait()),
         }
     }
 }

@@ -48,8 +48,10 @@ fn is_test_harness(process: &model::Process) -> bool {
 
 /// How texts call an object: by its label, else by kind, type and where it was made.
 pub(super) fn object_reference(object: &model::Object, created_at: Option<&Place>) -> String {
-    if let Some(label) = &object.label {
-        return label.clone();
+    match &object.label {
+        Some(name) if object.kind == ObjectKind::Task => return format!("task {name}"),
+        Some(label) => return label.clone(),
+        None => {}
     }
     let of_type = short_type(&object.type_name);
     let wrapped = |wrapper: &str| match of_type.as_str() {

@@ -118,7 +118,9 @@ impl<T> State<T> {
 
 /// Wakes outside of all locks: the waker is the executor's code.
 fn wake(woken: Option<(Waker, Counted)>) {
-    if let Some((waker, _counted)) = woken {
+    if let Some((waker, counted)) = woken {
+        // Before it wakes: a count that outlives its waker would stand for one in other hands.
+        drop(counted);
         waker.wake();
     }
 }

@@ -81,7 +81,13 @@ impl TaskWaker {
 
 impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
+        self.shared.wake();
+        let inner = self.inner().clone();
+        // Before the task can be polled again, so that this reference is not taken for a waker in other hands.
+        drop(self);
+        if let Some(inner) = inner {
+            inner.wake();
+        }
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
@@ -126,9 +132,10 @@ impl Task {
     }
 
     /// This thread does nothing but wait until the task is woken.
-    pub(super) fn blocks_thread(&self, wait: impl FnOnce()) {
+    pub(super) fn blocks_thread(&self, site: Site, wait: impl FnOnce()) {
         let waiting = self.0.as_ref().map(|waker| {
-            let wait = Event::new(Kind::TASK_BEGIN, Flags::NONE, 0, waker.shared.object, 0);
+            let site = probe::site(site).unwrap_or(0);
+            let wait = Event::new(Kind::TASK_BEGIN, Flags::NONE, site, waker.shared.object, 0);
             probe::Waiting::begin_silent(wait)
         });
         wait();

@@ -18,7 +18,7 @@ impl Task {
     }
 
     #[allow(clippy::unused_self, reason = "the recorded side needs it")]
-    pub(super) fn blocks_thread(&self, wait: impl FnOnce()) {
+    pub(super) fn blocks_thread(&self, _: &'static Location<'static>, wait: impl FnOnce()) {
         wait();
     }
 }

@@ -136,7 +136,10 @@ pub(super) fn help(finding: &Finding, help: Help) -> String {
             )
         }
         Help::NotWhileHolding => {
-            let holding = finding.edges.iter().find(|edge| edge.holds.is_some());
+            // A task that waits for the thread that runs it does so nowhere.
+            let has_place = |edge: &&Edge| edge.wanted_at.as_ref().is_some_and(|place| place.line > 0);
+            let mut holding = finding.edges.iter().filter(|edge| edge.holds.is_some());
+            let holding = holding.clone().find(has_place).or_else(|| holding.next());
             let Some(edge) = holding else { return "let one of these threads not wait for the next one".to_owned() };
             format!(
                 "drop `{}`, taken {}, before waiting {}: whoever has to end that wait needs it",
