@@ -120,7 +120,7 @@ impl<T> State<T> {
 fn wake(woken: Option<(Waker, Counted)>) {
     if let Some((waker, counted)) = woken {
         // Before it wakes: a count that outlives its waker would stand for one in other hands.
-        drop(counted);
+        counted.end();
         waker.wake();
     }
 }

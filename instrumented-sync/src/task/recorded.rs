@@ -384,6 +384,11 @@ impl Counted {
         }
         Self(task)
     }
+
+    /// The waker is about to be used up.
+    pub(super) fn end(self) {
+        drop(self);
+    }
 }
 
 impl Drop for Counted {
