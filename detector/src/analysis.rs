@@ -140,6 +140,7 @@ fn wait_name(wait: &Wait) -> &'static str {
         Kind::RECEIVE => "receive",
         Kind::JOIN => "join",
         Kind::SCOPE_END => "scope end",
+        Kind::TASK_BEGIN => "progress",
         _ => "wait",
     }
 }

@@ -104,6 +104,8 @@ pub struct Thread {
     pub number: u32,
     /// Id in the operating system.
     pub tid: u32,
+    /// Whether it is an asynchronous task, which threads run.
+    pub is_task: bool,
     /// Its name; `None` if it has none.
     pub name: Option<String>,
     /// Who started it, if that was recorded.
@@ -153,8 +155,8 @@ pub struct Hold {
 /// What a thread is blocked on.
 #[derive(Clone, Copy, Debug)]
 pub struct Wait {
-    /// The REQUEST, UPGRADE, WAIT, SEND, RECEIVE, JOIN or `SCOPE_END` that describes it; its ids are those of the
-    /// process file.
+    /// The REQUEST, UPGRADE, WAIT, SEND, RECEIVE, JOIN, `SCOPE_END` or `TASK_BEGIN` that describes it; its ids are
+    /// those of the process file.
     pub event: Event,
     /// On what; `None` if that is not an object (a scope).
     pub object: Option<ObjectId>,

@@ -111,7 +111,7 @@ fn stats(readings: &[Reading]) -> Stats {
     let mut stats = Stats::default();
     for Reading { model, .. } in readings {
         stats.events += model.n_events;
-        stats.threads += model.threads.len() as u64;
+        stats.threads += model.threads.iter().filter(|thread| !thread.is_task).count() as u64;
         stats.processes += model.processes.len() as u64;
         stats.objects += model.n_objects;
         stats.lost += model.n_lost;
@@ -143,5 +143,6 @@ fn n_unstarted_threads(model: &Model) -> usize {
     let is_first = |thread: &model::Thread| {
         model.processes.get(thread.process.idx()).is_some_and(|process| process.pid == thread.tid)
     };
-    model.threads.iter().filter(|thread| thread.forked_by.is_none() && !is_first(thread)).count()
+    let is_unstarted = |thread: &&model::Thread| thread.forked_by.is_none() && !thread.is_task && !is_first(thread);
+    model.threads.iter().filter(is_unstarted).count()
 }

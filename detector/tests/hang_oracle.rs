@@ -191,6 +191,7 @@ fn model(state: &State, reach: &[Vec<usize>]) -> Model {
         process: ProcessId(0),
         number: idx as u32 + 1,
         tid: idx as u32 + 1,
+        is_task: false,
         name: None,
         forked_by: None,
         scope: None,

@@ -34,6 +34,7 @@ mod native;
 pub mod resource;
 pub mod signal;
 pub mod sync;
+pub mod task;
 
 #[cfg(not(all(feature = "record", target_os = "linux")))]
 mod unrecorded;

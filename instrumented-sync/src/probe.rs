@@ -19,7 +19,7 @@ use trace_format::{Event, Kind, ObjectId};
 pub(crate) use self::operation::Operation;
 pub(crate) use crate::{
     identity::{Class, Identity},
-    recorder::{latch::recording, process::generation},
+    recorder::{latch::recording, process::generation, task::TaskSlot},
 };
 pub(crate) use trace_format::{Flags, Mode, ObjectKind};
 

@@ -18,6 +18,7 @@ pub(crate) mod latch;
 pub(crate) mod local;
 pub(crate) mod platform;
 pub(crate) mod process;
+pub(crate) mod task;
 
 mod site;
 mod stack;

@@ -417,12 +417,14 @@ pub enum ObjectKind {
     AsyncLock = 18,
     /// A set of scoped threads.
     Scope = 19,
+    /// Threads that poll tasks.
+    Workers = 20,
 }
 
 impl ObjectKind {
     /// The kind with this number; unknown numbers are [`ObjectKind::Unknown`].
     pub const fn from_number(number: u8) -> Self {
-        const ALL: [ObjectKind; 20] = [
+        const ALL: [ObjectKind; 21] = [
             ObjectKind::Unknown,
             ObjectKind::Mutex,
             ObjectKind::RwLock,
@@ -443,6 +445,7 @@ impl ObjectKind {
             ObjectKind::Cell,
             ObjectKind::AsyncLock,
             ObjectKind::Scope,
+            ObjectKind::Workers,
         ];
         if (number as usize) < ALL.len() { ALL[number as usize] } else { Self::Unknown }
     }
@@ -470,6 +473,7 @@ impl ObjectKind {
             Self::Cell => "cell",
             Self::AsyncLock => "async lock",
             Self::Scope => "thread scope",
+            Self::Workers => "workers",
         }
     }
 }

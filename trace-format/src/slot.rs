@@ -1,15 +1,16 @@
 //! Slots: what each live thread holds and waits for right now.
 //!
 //! Events say what happened; a slot says what *is*, even when events are no longer kept. A slot is
-//! [`SLOT_BYTES`] long and written by its thread alone:
+//! [`SLOT_BYTES`] long and written by its thread alone - that of an asynchronous task under a lock of the task:
 //!
 //! ```text
 //! word  0  state: 0 free, 1 live, 2 ended; an ended slot that still holds something is not reused
 //!       1  object id of the thread
-//!       2  operating-system id of the thread (low 32 bits)
+//!       2  operating-system id of the thread (low 32 bits), 0 of a task
 //!       3  epoch: odd while the thread waits, even while it runs; never falls, whoever's the slot is
 //!       4  number of holds
-//!       5  wait, first word: packed like an event (REQUEST, UPGRADE, WAIT, SEND, RECEIVE, JOIN, SCOPE_END), 0 if none
+//!       5  wait, first word: packed like an event (REQUEST, UPGRADE, WAIT, SEND, RECEIVE, JOIN, SCOPE_END,
+//!          TASK_BEGIN), 0 if none
 //!       6  wait, second word
 //!       7  a second object that matters to the wait: of a WAIT the mutex that a condition variable will take back,
 //!          of a RECEIVE another channel from which a message would do as well; 0 if none

@@ -37,6 +37,7 @@ const LOCK_B: ObjectId = ObjectId(4);
 const CONDVAR: ObjectId = ObjectId(5);
 const CHANNEL: ObjectId = ObjectId(6);
 const BARRIER: ObjectId = ObjectId(8);
+const TASK: ObjectId = ObjectId(9);
 const SCOPE_ADDRESS: u64 = 0x7fff_1234_5678;
 
 /// Every record that version 1.0 knows.
@@ -80,6 +81,9 @@ fn events() -> Vec<Event> {
         event(Kind::DOWNGRADE, shared, 3, LOCK_B, 9),
         event(Kind::UPGRADE, none, 3, LOCK_B, 10),
         event(Kind::ACQUIRE_FAILED, Flags::TIMED, 3, LOCK_B, 0),
+        event(Kind::TASK_BEGIN, none, 0, TASK, 1),
+        event(Kind::TASK_SUSPEND, none, 0, TASK, 1),
+        event(Kind::TASK_END, none, 0, TASK, 0),
         event(Kind::SIGNAL_BEGIN, none, 3, nothing, 10),
         event(Kind::SIGNAL_END, none, 3, nothing, 10),
         event(Kind::RELEASE, Flags::FOR_WAIT.with(Flags::WROTE), 0xff_ffff, LOCK_A, 1),
@@ -107,7 +111,7 @@ fn events() -> Vec<Event> {
 }
 
 /// What a reader of the golden file must find, written by hand.
-const EVENTS_READ: [&str; 39] = [
+const EVENTS_READ: [&str; 42] = [
     "OWNER(flags 0x00, site 0, object 1, seq 0)",
     "BEGIN(flags 0x00, site 0, object 1, seq 0)",
     "TIME(flags 0x00, site 0, object 0, seq 1500000)",
@@ -124,6 +128,9 @@ const EVENTS_READ: [&str; 39] = [
     "DOWNGRADE(flags 0x01, site 3, object 4, seq 9)",
     "UPGRADE(flags 0x00, site 3, object 4, seq 10)",
     "ACQUIRE_FAILED(flags 0x80, site 3, object 4, seq 0)",
+    "TASK_BEGIN(flags 0x00, site 0, object 9, seq 1)",
+    "TASK_SUSPEND(flags 0x00, site 0, object 9, seq 1)",
+    "TASK_END(flags 0x00, site 0, object 9, seq 0)",
     "SIGNAL_BEGIN(flags 0x00, site 3, object 0, seq 10)",
     "SIGNAL_END(flags 0x00, site 3, object 0, seq 10)",
     "RELEASE(flags 0x30, site 16777215, object 78187493520, seq 1)",

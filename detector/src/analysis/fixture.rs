@@ -28,6 +28,7 @@ impl Fixture {
                 process: ProcessId(0),
                 number: idx + 1,
                 tid: idx + 1,
+                is_task: false,
                 name: None,
                 forked_by: None,
                 scope: None,

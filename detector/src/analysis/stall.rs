@@ -28,8 +28,10 @@ pub fn run(model: &Model, stopped: Stopped) -> Vec<RawFinding> {
 }
 
 fn stalled(model: &Model, process: &Process, id: ProcessId, stopped: Stopped) -> Option<RawFinding> {
+    let threads = (0..).map(ThreadId).zip(&model.threads).filter(|(_, thread)| thread.process == id && !thread.ended);
+    // A task that is merely suspended is nobody's business.
     let threads: Vec<(ThreadId, &Thread)> =
-        (0..).map(ThreadId).zip(&model.threads).filter(|(_, thread)| thread.process == id && !thread.ended).collect();
+        threads.filter(|(_, thread)| !thread.is_task || !thread.holds.is_empty() || thread.wait.is_some()).collect();
     let why = match stopped {
         Stopped::TimedOut => {
             "the program had to be stopped when its time was over; whether its threads could have gone on is not known"

@@ -30,6 +30,8 @@ fn thread(thread: &model::Thread, model: &Model) -> Thread {
     let is_test = thread.forked_by.is_none() && process.is_some_and(|process| is_test(process, thread.tid));
     let process = process.map_or(0, |process| process.pid);
     let name = match &thread.name {
+        _ if thread.is_task => format!("task {}", thread.name.as_deref().unwrap_or("<unnamed>")),
+        // The harness starts a thread for each test, under the test's name.
         Some(name) if !name.is_empty() && is_test => format!("test {name}"),
         Some(name) if !name.is_empty() => name.clone(),
         _ if thread.tid != 0 && thread.tid == process => "main".to_owned(),
@@ -50,8 +52,10 @@ fn is_test(process: &model::Process, tid: u32) -> bool {
 
 /// How texts call an object: by its label, else by kind, type and where it was made.
 pub(super) fn object_reference(object: &model::Object, created_at: Option<&Place>) -> String {
-    if let Some(label) = &object.label {
-        return label.clone();
+    match &object.label {
+        Some(name) if object.kind == ObjectKind::Task => return format!("task {name}"),
+        Some(label) => return label.clone(),
+        None => {}
     }
     let of_type = short_type(&object.type_name);
     let wrapped = |wrapper: &str| match of_type.as_str() {
@@ -63,6 +67,7 @@ pub(super) fn object_reference(object: &model::Object, created_at: Option<&Place
         ObjectKind::RwLock => wrapped("RwLock"),
         ObjectKind::ReentrantMutex => wrapped("ReentrantMutex"),
         ObjectKind::Channel => wrapped("channel"),
+        ObjectKind::AsyncLock => wrapped("async Mutex"),
         kind => kind.name().to_owned(),
     };
     match created_at {

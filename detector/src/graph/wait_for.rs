@@ -16,7 +16,7 @@ use petgraph::{
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
-use trace_format::{Kind, Mode};
+use trace_format::{Kind, Mode, ObjectKind};
 
 /// How many of its blockers a thread needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +38,8 @@ pub struct Want {
     pub acted: Vec<ThreadId>,
     /// Whether only those in `by` can have come to know of the object.
     pub is_by_touch: bool,
+    /// Whether nobody else than those in `by` could end the wait, recorded or not.
+    pub is_closed: bool,
     key: Key,
 }
 
@@ -113,8 +115,8 @@ impl<'m> WaitFor<'m> {
                 let process = threads[idx].process.idx();
                 let is_freed = match (want.need, assume) {
                     (Need::All, _) => want.by.iter().all(|by| goes_on[by.idx()]),
-                    (Need::Any, Assume::Anybody) => lively[process],
-                    (Need::Any, Assume::WhoKnows) => want.by.iter().any(|by| by.idx() != idx && goes_on[by.idx()]),
+                    (Need::Any, Assume::Anybody) if !want.is_closed => lively[process],
+                    (Need::Any, _) => want.by.iter().any(|by| by.idx() != idx && goes_on[by.idx()]),
                 };
                 goes_on[idx] = is_freed;
                 n_freed += usize::from(is_freed);
@@ -208,43 +210,66 @@ impl<'m> WaitFor<'m> {
         is_link: impl Fn(ThreadId, ThreadId) -> bool,
         is_key: impl Fn(ThreadId, ThreadId) -> bool,
     ) -> Option<Vec<ThreadId>> {
-        /// Links from which a cycle is looked for; any cycle of a knot with more of them will do.
-        const LINKS_MAX: usize = 1024;
-        debug_assert!(threads.is_sorted());
-        let next = |thread: ThreadId| -> Vec<ThreadId> {
-            let needed = self.want(thread).map_or(&[][..], |want| &want.by).iter().copied();
-            let others = needed.filter(|next| *next != thread && threads.binary_search(next).is_ok());
-            others.filter(|next| is_link(thread, *next)).collect()
-        };
-        // The path leads from the second thread to the first one.
-        let from_first = |mut path: Vec<ThreadId>| {
-            path.rotate_right(1);
-            path
-        };
-        let links = threads.iter().flat_map(|start| next(*start).into_iter().map(|second| (*start, second)));
-        let mut shortest: Option<Vec<ThreadId>> = None;
-        for (start, second) in links.filter(|(start, second)| is_key(*start, *second)).take(LINKS_MAX) {
-            let Some(path) = path(second, start, &next) else { continue };
-            if path.len() == 2 {
-                // None is shorter; where everybody could help everybody the first try finds one.
-                return Some(from_first(path));
-            }
-            if shortest.as_ref().is_none_or(|shortest| path.len() < shortest.len()) {
-                shortest = Some(path);
+        let needed = |thread: ThreadId| self.want(thread).map_or(&[][..], |want| &want.by).iter().copied();
+        let mut links: DiGraph<ThreadId, ()> = DiGraph::new();
+        let nodes: FxHashMap<ThreadId, NodeIndex> =
+            threads.iter().map(|thread| (*thread, links.add_node(*thread))).collect();
+        for thread in threads {
+            for next in needed(*thread).filter(|next| next != thread) {
+                if let (Some(from), Some(to)) = (nodes.get(thread), nodes.get(&next))
+                    && is_link(*thread, next)
+                {
+                    links.add_edge(*from, *to, ());
+                }
             }
         }
-        shortest.map(from_first)
+        let mut shortest: Option<Vec<ThreadId>> = None;
+        // A cycle lies within one component, and a component of two or more has one.
+        for component in kosaraju_scc(&links).into_iter().filter(|component| component.len() > 1) {
+            let cycle = shortest_cycle(&links, &component, &is_key);
+            shortest = [shortest, cycle].into_iter().flatten().min_by_key(Vec::len);
+        }
+        shortest
     }
 }
 
+/// The shortest cycle of a component that one of its links satisfies `is_key`.
+fn shortest_cycle(
+    links: &DiGraph<ThreadId, ()>,
+    component: &[NodeIndex],
+    is_key: &impl Fn(ThreadId, ThreadId) -> bool,
+) -> Option<Vec<ThreadId>> {
+    /// Links from which a cycle is looked for; any cycle of a component with more of them will do.
+    const LINKS_MAX: usize = 1024;
+    let members: FxHashSet<NodeIndex> = component.iter().copied().collect();
+    let next = |node: NodeIndex| links.neighbors(node).filter(|next| members.contains(next)).collect::<Vec<_>>();
+    let starts = component.iter().flat_map(|start| next(*start).into_iter().map(|second| (*start, second)));
+    let keys = starts.filter(|(start, second)| is_key(links[*start], links[*second]));
+    let mut shortest: Option<Vec<NodeIndex>> = None;
+    for (start, second) in keys.take(LINKS_MAX) {
+        let Some(path) = path(second, start, &next) else { continue };
+        if shortest.as_ref().is_none_or(|shortest| path.len() < shortest.len()) {
+            shortest = Some(path);
+        }
+        // None is shorter; where everybody could help everybody the first try finds one.
+        if shortest.as_ref().is_some_and(|shortest| shortest.len() == 2) {
+            break;
+        }
+    }
+    // The path leads from the second thread to the first one.
+    let mut cycle: Vec<ThreadId> = shortest?.into_iter().map(|node| links[node]).collect();
+    cycle.rotate_right(1);
+    Some(cycle)
+}
+
 /// The shortest path, both ends included.
-fn path(from: ThreadId, to: ThreadId, next: &impl Fn(ThreadId) -> Vec<ThreadId>) -> Option<Vec<ThreadId>> {
+fn path(from: NodeIndex, to: NodeIndex, next: &impl Fn(NodeIndex) -> Vec<NodeIndex>) -> Option<Vec<NodeIndex>> {
     let mut came_from = FxHashMap::from_iter([(from, from)]);
     let mut queue = VecDeque::from([from]);
-    while let Some(thread) = queue.pop_front() {
-        if thread == to {
-            let mut path = vec![thread];
-            let mut at = thread;
+    while let Some(node) = queue.pop_front() {
+        if node == to {
+            let mut path = vec![node];
+            let mut at = node;
             while at != from {
                 at = *came_from.get(&at)?;
                 path.push(at);
@@ -252,10 +277,10 @@ fn path(from: ThreadId, to: ThreadId, next: &impl Fn(ThreadId) -> Vec<ThreadId>)
             path.reverse();
             return Some(path);
         }
-        for next in next(thread) {
+        for next in next(node) {
             came_from.entry(next).or_insert_with(|| {
                 queue.push_back(next);
-                thread
+                node
             });
         }
     }
@@ -324,7 +349,14 @@ fn want(model: &Model, holders: &Holders, id: ThreadId, thread: &Thread) -> Opti
     let key = Key { object: wait.object, other, kind, mode, thread: None };
     let all = |by: Vec<ThreadId>, thread: Option<ThreadId>| {
         let key = Key { thread, ..key };
-        (!by.is_empty()).then(|| Want { need: Need::All, by, acted: Vec::new(), is_by_touch: true, key })
+        (!by.is_empty()).then(|| Want {
+            need: Need::All,
+            by,
+            acted: Vec::new(),
+            is_by_touch: true,
+            is_closed: true,
+            key,
+        })
     };
     match wait.event.kind() {
         Kind::REQUEST => all(blockers(holders, wait.object?, key.mode), None),
@@ -338,6 +370,12 @@ fn want(model: &Model, holders: &Holders, id: ThreadId, thread: &Thread) -> Opti
             all(if is_over { Vec::new() } else { vec![joined] }, None)
         }
         Kind::SCOPE_END => all(unended_in_scope(model, id, wait), Some(id)),
+        // A task goes on if the thread does that runs it, a thread that waits for a task if that does.
+        Kind::TASK_BEGIN => {
+            let by = model.objects.get(wait.object?.idx())?.thread?;
+            let is_over = model.threads.get(by.idx()).is_none_or(|by| by.ended);
+            all(if is_over { Vec::new() } else { vec![by] }, None)
+        }
         Kind::WAIT | Kind::RECEIVE => any(model, holders, thread, Side::Gives, key),
         Kind::SEND => any(model, holders, thread, Side::Takes, key),
         _ => None,
@@ -377,8 +415,10 @@ fn any(model: &Model, holders: &Holders, thread: &Thread, side: Side, key: Key) 
         releasers.side == side && (releasers.object == object || Some(releasers.object) == key.other)
     };
     let (mut by, mut acted, mut is_by_touch) = (Vec::new(), Vec::new(), true);
+    // Tasks are polled by those threads that said so.
+    let is_closed = model.objects.get(object.idx()).is_some_and(|object| object.kind == ObjectKind::Workers);
     for releasers in model.releasers.iter().filter(is_of) {
-        by.extend_from_slice(&releasers.reach);
+        by.extend_from_slice(if is_closed { &releasers.acted } else { &releasers.reach });
         acted.extend_from_slice(&releasers.acted);
         is_by_touch &= releasers.is_by_touch;
     }
@@ -395,5 +435,7 @@ fn any(model: &Model, holders: &Holders, thread: &Thread, side: Side, key: Key) 
         threads.sort_unstable();
         threads.dedup();
     }
-    Some(Want { need: Need::Any, by, acted, is_by_touch, key })
+    // Workers that have not entered yet may be anybody.
+    let is_known = !is_closed || !by.is_empty();
+    is_known.then_some(Want { need: Need::Any, by, acted, is_by_touch: is_by_touch || is_closed, is_closed, key })
 }

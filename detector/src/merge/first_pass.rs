@@ -6,7 +6,7 @@ use super::{
 };
 use crate::source::{ProcessFile, Run, scan};
 use rustc_hash::{FxHashMap, FxHashSet};
-use trace_format::{Event, Flags, Kind, Mode};
+use trace_format::{Event, Flags, Kind, Mode, ObjectKind};
 
 /// What is known about a process file before its events are put in order.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct FirstPass {
     pub(super) rendezvous: FxHashSet<u32>,
     /// By barrier or latch and generation: how many parties arrive in all.
     pub(super) arrivals: FxHashMap<(u32, u64), u64>,
+    /// Locks that tasks own and not the threads that run them.
+    pub async_locks: FxHashSet<u32>,
     has_shared: Vec<bool>,
 }
 
@@ -38,7 +40,9 @@ impl FirstPass {
     /// Goes over all events of a file.
     pub fn new(file: &ProcessFile) -> Self {
         let n_events_max = file.segments.iter().map(|segment| (segment.end - segment.start) / 16).sum();
-        let mut counts = Counts::new(n_events_max);
+        let classes = file.dictionary.classes.iter().filter(|(_, class)| class.kind == ObjectKind::AsyncLock);
+        let async_classes = classes.map(|(id, _)| u64::from(*id)).collect();
+        let mut counts = Counts::new(n_events_max, async_classes);
         let runs_found = scan(file, |event| counts.add(event));
         let mut threads = Vec::new();
         let mut thread_idx = FxHashMap::default();
@@ -79,14 +83,18 @@ struct Counts {
     receiver_drops: FxHashMap<u32, u64>,
     rendezvous: FxHashSet<u32>,
     arrivals: FxHashMap<(u32, u64), u64>,
+    async_classes: FxHashSet<u64>,
+    async_locks: FxHashSet<u32>,
     names: [Names; 256],
     n_events: u64,
     n_unknown: u64,
 }
 
 impl Counts {
-    fn new(n_events_max: u64) -> Self {
+    fn new(n_events_max: u64, async_classes: FxHashSet<u64>) -> Self {
         Self {
+            async_classes,
+            async_locks: FxHashSet::default(),
             objects: Objects::new(n_events_max),
             firsts: Vec::new(),
             sections_of: Vec::new(),
@@ -142,6 +150,9 @@ impl Counts {
             (Kind::SENT, _) => {
                 self.rendezvous.insert(object);
             }
+            (Kind::CREATE, _) if self.async_classes.contains(&event.seq()) => {
+                self.async_locks.insert(object);
+            }
             (Kind::ARRIVE, _) => *self.arrivals.entry((object, event.seq())).or_default() += 1,
             _ => {}
         }
@@ -174,6 +185,7 @@ impl Counts {
             receiver_drops: self.receiver_drops,
             rendezvous: self.rendezvous,
             arrivals: self.arrivals,
+            async_locks: self.async_locks,
         }
     }
 }

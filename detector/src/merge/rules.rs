@@ -49,6 +49,9 @@ struct ThreadState<M> {
     end: Option<M>,
     is_body_over: bool,
     is_over: bool,
+    /// Of a task: whether it was made, and how many of its polls are over.
+    is_made: bool,
+    n_polls: u64,
 }
 
 /// Notifies of one object that may still wake somebody: number, how many, mark.
@@ -69,7 +72,15 @@ struct Drops<M> {
 
 impl<M: Clone> Rules<M> {
     pub(super) fn new(n_threads: usize) -> Self {
-        let thread = || ThreadState { forked_by: None, body: None, end: None, is_body_over: false, is_over: false };
+        let thread = || ThreadState {
+            forked_by: None,
+            body: None,
+            end: None,
+            is_body_over: false,
+            is_over: false,
+            is_made: false,
+            n_polls: 0,
+        };
         Self {
             messages: FxHashMap::default(),
             received: FxHashMap::default(),
@@ -117,6 +128,11 @@ impl<M: Clone> Rules<M> {
                 None => Ok(()),
             },
             Kind::SCOPE_END => self.unended_in_scope(step).map_or(Ok(()), |thread| Err(Place::Body(thread))),
+            Kind::TASK_BEGIN => {
+                let Some(task) = first.thread(event.object().0) else { return Ok(()) };
+                let is_next = |task: &ThreadState<M>| task.is_made && task.n_polls + 1 >= seq;
+                ready_if(self.thread(task).is_none_or(is_next), Place::Fork(task))
+            }
             _ => Ok(()),
         }
     }
@@ -245,6 +261,20 @@ impl<M: Clone> Rules<M> {
                 let forked = first.thread(event.object().0)?;
                 self.fork(step, forked, sink.depart(thread));
                 Some(Place::Fork(forked))
+            }
+            Kind::CREATE => {
+                let task = first.thread(event.object().0)?;
+                self.threads.get_mut(task as usize)?.is_made = true;
+                // At once, since it knows what it was made with even if it is never polled.
+                let mark = sink.depart(thread);
+                sink.arrive(task, &mark);
+                Some(Place::Fork(task))
+            }
+            Kind::TASK_SUSPEND => {
+                let task = first.thread(event.object().0)?;
+                let state = self.threads.get_mut(task as usize)?;
+                state.n_polls = state.n_polls.max(event.seq());
+                Some(Place::Fork(task))
             }
             Kind::BODY_END => {
                 let state = self.threads.get_mut(thread as usize)?;

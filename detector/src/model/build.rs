@@ -121,8 +121,9 @@ fn describe(model: &mut Model, trace: &Trace, parts: &mut [Part], of: usize, id:
     let object = part.merged.objects.find(id);
     description.gap = part.merged.is_gapped(object);
     if let Some(thread) = part.threads.get(&id) {
-        description.kind = ObjectKind::Thread;
         let thread = model.threads.get((part.tables.first_thread + thread) as usize);
+        let is_task = thread.is_some_and(|thread| thread.is_task);
+        description.kind = if is_task { ObjectKind::Task } else { ObjectKind::Thread };
         description.label = description.label.or_else(|| thread?.name.clone());
     } else if kind == ObjectKind::Unknown && part.has_shared.get(object as usize).is_some_and(|shared| *shared) {
         // Its CREATE is lost, but nothing else can be shared.

@@ -48,6 +48,13 @@ impl HeldByThread {
         }
     }
 
+    /// The number of the set of what a task and the thread that runs it hold.
+    pub(super) fn set_of_both(&mut self, task: u32, thread: u32) -> u32 {
+        let set = self.set(task);
+        let of_thread: Vec<Held> = self.holds(thread).collect();
+        of_thread.into_iter().fold(set, |set, held| self.sets.extend(set, held))
+    }
+
     #[inline]
     pub(super) fn acquire(&mut self, thread: u32, held: Held) {
         if let Some(holds) = self.threads.get_mut(thread as usize) {

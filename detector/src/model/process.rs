@@ -63,6 +63,8 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
         reach: Reach::new(threads::waited_for(file, &first), n_objects, n_threads),
         states: vec![State::default(); n_threads],
         capacities: FxHashMap::default(),
+        async_locks: first.async_locks.clone(),
+        running: vec![NO_TASK; n_threads],
         threads,
     };
     let merged = merge::run(file, first, &mut recording);
@@ -107,8 +109,15 @@ pub(super) struct Recording {
     pub(super) states: Vec<State>,
     /// Capacities of objects that nobody notified.
     capacities: FxHashMap<u32, u64>,
+    /// Locks that the task owns which the thread runs.
+    async_locks: FxHashSet<u32>,
+    /// By thread: the task that it runs.
+    running: Vec<u32>,
     threads: FxHashMap<u64, u32>,
 }
+
+/// The task that a thread runs which runs none.
+const NO_TASK: u32 = u32::MAX;
 
 /// What a thread has behind it at one moment, and what objects it knows of, if that matters.
 #[derive(Clone, Debug)]
@@ -135,21 +144,23 @@ impl Sink for Recording {
     fn step(&mut self, step: &Step) {
         let Step { thread, object, event } = *step;
         if self.reach.is_watched(object) {
-            self.reach.touch(thread, object, event);
+            self.reach.touch(self.actor(thread), object, event);
         }
         match event.kind() {
-            Kind::EXTEND => self.reach.extend(thread, event),
+            Kind::EXTEND => self.reach.extend(self.actor(thread), event),
             Kind::ACQUIRE => {
                 self.wants(thread, object, event);
-                self.held.acquire(thread, held(object, event));
-                self.set_pending(thread, None);
-                self.reach.lock(thread, object, Kind::ACQUIRE);
+                let owner = self.owner(thread, object);
+                self.held.acquire(owner, held(object, event));
+                self.set_pending(owner, None);
+                self.reach.lock(self.actor(thread), object, Kind::ACQUIRE);
             }
             Kind::RELEASE => {
-                self.held.release(thread, object);
-                self.reach.lock(thread, object, Kind::RELEASE);
+                self.held.release(self.owner(thread, object), object);
+                self.reach.lock(self.actor(thread), object, Kind::RELEASE);
             }
-            Kind::REQUEST => self.set_pending(thread, Some((event, object))),
+            Kind::REQUEST => self.set_pending(self.owner(thread, object), Some((event, object))),
+            Kind::TASK_BEGIN | Kind::TASK_SUSPEND | Kind::TASK_END => self.run(thread, event),
             Kind::ACQUIRE_FAILED => self.set_pending(thread, None),
             Kind::DOWNGRADE | Kind::UPGRADE => {
                 let mode = if event.kind() == Kind::UPGRADE { Mode::Exclusive } else { event.flags().mode() };
@@ -179,12 +190,14 @@ impl Sink for Recording {
     }
 
     fn depart(&mut self, thread: u32) -> Departure {
-        Departure { mark: self.clocks.depart(thread), known: self.reach.known_to(thread) }
+        let actor = self.actor(thread);
+        Departure { mark: self.clocks.depart(actor), known: self.reach.known_to(actor) }
     }
 
     fn arrive(&mut self, thread: u32, departure: &Departure) {
-        self.reach.connect(departure.mark.thread(), thread, departure.known.as_deref());
-        self.clocks.arrive(thread, &departure.mark);
+        let actor = self.actor(thread);
+        self.reach.connect(departure.mark.thread(), actor, departure.known.as_deref());
+        self.clocks.arrive(actor, &departure.mark);
     }
 }
 
@@ -195,7 +208,12 @@ impl Recording {
         let (flags, mode) = (event.flags(), event.flags().mode());
         // A timed acquire gives up in the end: its thread is not stuck.
         let may_wait = !flags.has(Flags::TRY) && !flags.has(Flags::TIMED);
-        let holds = self.held.set(thread);
+        // What a task owns, and what it wants while it owns something, is the task's, whichever thread runs it. Locks of
+        // threads alone are those of the thread: two tasks that it runs cannot meet there.
+        let task = self.actor(thread);
+        let is_of_task = task != thread && (self.async_locks.contains(&object) || self.held.set(task) != NO_HOLDS);
+        let holds = if is_of_task { self.held.set_of_both(task, thread) } else { self.held.set(thread) };
+        let thread = if is_of_task { task } else { thread };
         let is_writer =
             mode == Mode::Exclusive && may_wait && self.has_shared.get(object as usize).is_some_and(|shared| *shared);
         let is_abandoned = !self.is_abandoned.is_empty() && self.is_abandoned.contains(&object);
@@ -215,6 +233,37 @@ impl Recording {
         }
     }
 
+    /// Who acts in a thread: the task that it runs, or itself.
+    #[inline]
+    fn actor(&self, thread: u32) -> u32 {
+        match self.running.get(thread as usize) {
+            Some(task) if *task != NO_TASK => *task,
+            _ => thread,
+        }
+    }
+
+    /// Who owns an object that is acquired in a thread.
+    #[inline]
+    fn owner(&self, thread: u32, object: u32) -> u32 {
+        let actor = self.actor(thread);
+        if actor == thread || self.async_locks.contains(&object) { actor } else { thread }
+    }
+
+    fn run(&mut self, thread: u32, event: Event) {
+        let Some(task) = self.threads.get(&event.object().0).copied() else { return };
+        if let Some(running) = self.running.get_mut(thread as usize) {
+            match event.kind() {
+                // A task does not run itself, and nobody runs a thread.
+                Kind::TASK_BEGIN if task != thread => *running = task,
+                Kind::TASK_SUSPEND => *running = NO_TASK,
+                _ => {}
+            }
+        }
+        if let Some(state) = self.states.get_mut(task as usize) {
+            state.ended |= event.kind() == Kind::TASK_END;
+        }
+    }
+
     #[inline]
     fn set_pending(&mut self, thread: u32, pending: Option<(Event, u32)>) {
         if let Some(state) = self.states.get_mut(thread as usize) {
@@ -223,6 +272,12 @@ impl Recording {
     }
 
     fn lose(&mut self, thread: u32, n: u64) {
+        if let Some(running) = self.running.get_mut(thread as usize) {
+            let task = mem::replace(running, NO_TASK);
+            if task != NO_TASK {
+                self.held.forget(task);
+            }
+        }
         self.held.forget(thread);
         if let Some(state) = self.states.get_mut(thread as usize) {
             state.lost = state.lost.saturating_add(n);

@@ -10,7 +10,7 @@ use crate::{
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::{cell::RefCell, time::Duration};
-use trace_format::{Event, Kind};
+use trace_format::{Event, Kind, ObjectKind};
 
 pub(super) fn add(model: &mut Model, file: &ProcessFile, part: &mut Part, recording: &mut Recording, ids: &[u64]) {
     let slots: FxHashMap<u64, &SlotState> = file.slots.iter().map(|slot| (slot.thread, slot)).collect();
@@ -35,6 +35,7 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile, part: &mut Part, record
             process: part.tables.process,
             number: idx + 1,
             tid,
+            is_task: is_task(file, part, *id) || tid == 0 && slot.is_some(),
             name: name.or_else(|| (tid == file.header.pid && tid != 0).then(|| "main".to_owned())),
             forked_by: state.forked_by.map(|forker| ThreadId(part.tables.first_thread + forker)),
             scope: state.scope,
@@ -50,6 +51,13 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile, part: &mut Part, record
     }
     add_releasers(model, file, part, recording, n_threads);
     add_unrecorded(model, file, part);
+}
+
+/// Whether the object was made as a task.
+fn is_task(file: &ProcessFile, part: &Part, id: u64) -> bool {
+    let created = part.created.get(part.merged.objects.find(id) as usize);
+    let class = created.and_then(|created| file.dictionary.classes.get(&created.class));
+    class.is_some_and(|class| class.kind == ObjectKind::Task)
 }
 
 /// The objects that nobody owns and that some thread waits for at the end, in the merge's numbers, and whether their

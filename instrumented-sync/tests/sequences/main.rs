@@ -16,6 +16,7 @@ mod support;
 
 mod barrier;
 mod once;
+mod task;
 
 use self::support::{Thread, Trace, program, rules};
 use instrumented_sync::thread::{Builder, Scope, ScopedJoinHandle};
@@ -33,6 +34,9 @@ const ROLES: &[(&str, fn())] = &[
     ("once::poisoned_lazy", once::poisoned_lazy),
     ("once::reentrant", once::reentrant),
     ("once::used_again", once::used_again),
+    ("task::handed_over", task::handed_over),
+    ("task::given_up", task::given_up),
+    ("task::runnable", task::runnable),
 ];
 
 /// Plays a part if the environment names one, and is nothing otherwise.

@@ -156,7 +156,10 @@ pub(super) fn help(finding: &Finding, help: Help) -> String {
         }
         Help::NotWhileHolding => {
             let holding = || finding.edges.iter().filter(|edge| edge.holds.is_some());
-            let Some(edge) = holding().find(|edge| !wants_lock(edge)).or_else(|| holding().next()) else {
+            // A task that waits for the thread that runs it does so nowhere.
+            let has_place = |edge: &&Edge| edge.wanted_at.as_ref().is_some_and(|place| place.line > 0);
+            let best = holding().filter(has_place).find(|edge| !wants_lock(edge));
+            let Some(edge) = best.or_else(|| holding().find(has_place)).or_else(|| holding().next()) else {
                 return "let one of these threads not wait for the next one".to_owned();
             };
             format!(
