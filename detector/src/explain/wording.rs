@@ -141,6 +141,7 @@ pub(super) fn waits_itself(object: Option<&Object>) -> String {
         Some(Object { kind, reference, label: Some(_), .. }) if kind == "thread" => {
             format!("it waits for thread `{reference}`")
         }
+        Some(Object { kind, .. }) if kind == "thread" => "it waits for another thread".to_owned(),
         Some(Object { reference, .. }) => format!("it waits for `{reference}`"),
         None => why_not(WhyNot::Waits).to_owned(),
     }

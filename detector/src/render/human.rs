@@ -39,17 +39,48 @@ fn groups<'r>(finding: &'r Finding, report: &Report) -> Vec<Group<'r>> {
         let threads = stall::groups(finding);
         return std::iter::once(title.elements(details(finding, report))).chain(threads).collect();
     }
-    let mut groups = Vec::with_capacity(finding.edges.len());
+    let shown = shown(finding);
+    let mut groups = Vec::with_capacity(shown.len());
     // The first edge belongs to the title, as the first snippet of rustc's diagnostics does.
-    let mut current =
-        title.elements(finding.edges.first().into_iter().flat_map(|edge| edge_elements(finding, edge, true)));
-    for edge in finding.edges.iter().skip(1) {
+    let mut current = title.elements(shown.first().into_iter().flat_map(|shown| shown.elements(finding)));
+    for shown in shown.iter().skip(1) {
         groups.push(current);
-        let title = Level::NOTE.secondary_title(edge_title(finding, edge));
-        current = title.elements(edge_elements(finding, edge, true));
+        let title = Level::NOTE.secondary_title(edge_title(finding, shown.edge));
+        current = title.elements(shown.elements(finding));
     }
     groups.push(current.elements(details(finding, report)));
     groups
+}
+
+/// An edge that is shown, and others that differ from it in their threads alone.
+struct Shown<'f> {
+    edge: &'f Edge,
+    others: Vec<&'f Edge>,
+}
+
+/// The edges to show: of a cycle all, else one for each place, however many of a pool's threads wait there.
+fn shown(finding: &Finding) -> Vec<Shown<'_>> {
+    let mut shown: Vec<Shown<'_>> = Vec::new();
+    for edge in &finding.edges {
+        let is_like = |other: &Edge| {
+            let key = |edge: &Edge| (edge.holds, edge.wanted_mode.clone(), edge.wanted_at.clone());
+            key(edge) == key(other) && edge.wanted_stack == other.wanted_stack
+        };
+        match shown.iter_mut().find(|shown| !finding.code.is_cycle() && is_like(shown.edge)) {
+            Some(shown) => shown.others.push(edge),
+            None => shown.push(Shown { edge, others: Vec::new() }),
+        }
+    }
+    shown
+}
+
+impl<'f> Shown<'f> {
+    fn elements(&self, finding: &'f Finding) -> Vec<Element<'f>> {
+        let mut elements = edge_elements(finding, self.edge, true);
+        let names = words::names(finding, self.others.iter().map(|edge| edge.thread));
+        elements.extend(names.map(|names| message(Level::NOTE, format!("so does {names}"))));
+        elements
+    }
 }
 
 fn edge_title(finding: &Finding, edge: &Edge) -> String {

@@ -155,17 +155,23 @@ pub(super) fn frame(frame: &Frame) -> String {
     }
 }
 
-/// Threads behind a hang that a report names.
-const BEHIND_MAX: usize = 8;
+/// Threads of a list that a report names.
+const NAMES_MAX: usize = 8;
+
+/// Threads by name, and how many more there are; `None` if there are none.
+pub(super) fn names(finding: &Finding, threads: impl ExactSizeIterator<Item = usize>) -> Option<String> {
+    let more = threads.len().saturating_sub(NAMES_MAX);
+    let names = threads.take(NAMES_MAX).filter_map(|idx| finding.threads.get(idx));
+    let names: Vec<String> = names.map(|thread| format!("`{}`", thread.name)).collect();
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    (!names.is_empty()).then(|| format!("{}{more}", names.join(", ")))
+}
 
 /// Who waits for the threads of the finding.
 pub(super) fn behind(finding: &Finding) -> Option<String> {
-    let names = finding.behind.iter().take(BEHIND_MAX).filter_map(|idx| finding.threads.get(*idx));
-    let names: Vec<String> = names.map(|thread| format!("`{}`", thread.name)).collect();
-    let more = finding.behind.len().saturating_sub(BEHIND_MAX);
-    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     let wait = if finding.behind.len() == 1 { "waits" } else { "wait" };
-    (!names.is_empty()).then(|| format!("{}{more} {wait} behind this", names.join(", ")))
+    let names = names(finding, finding.behind.iter().copied())?;
+    Some(format!("{names} {wait} behind this"))
 }
 
 /// What the finding takes for granted.
