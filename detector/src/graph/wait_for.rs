@@ -8,7 +8,14 @@
 //! complement of a least fixpoint, and the *knots* in it - components of the graph that no edge leaves - are where it
 //! comes from; everybody else in it waits behind a knot.
 
-use crate::model::{Model, ObjectId, Releasers, Side, Thread, ThreadId, Wait};
+mod cycle;
+mod want;
+
+use self::{
+    cycle::shortest_cycle,
+    want::{Holders, want},
+};
+use crate::model::{Model, ObjectId, Thread, ThreadId};
 use petgraph::{
     Direction,
     algo::kosaraju_scc,
@@ -16,7 +23,7 @@ use petgraph::{
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
-use trace_format::{Kind, Mode, ObjectKind};
+use trace_format::{Kind, Mode};
 
 /// How many of its blockers a thread needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -233,60 +240,6 @@ impl<'m> WaitFor<'m> {
     }
 }
 
-/// The shortest cycle of a component that one of its links satisfies `is_key`.
-fn shortest_cycle(
-    links: &DiGraph<ThreadId, ()>,
-    component: &[NodeIndex],
-    is_key: &impl Fn(ThreadId, ThreadId) -> bool,
-) -> Option<Vec<ThreadId>> {
-    /// Links from which a cycle is looked for; any cycle of a component with more of them will do.
-    const LINKS_MAX: usize = 1024;
-    let members: FxHashSet<NodeIndex> = component.iter().copied().collect();
-    let next = |node: NodeIndex| links.neighbors(node).filter(|next| members.contains(next)).collect::<Vec<_>>();
-    let starts = component.iter().flat_map(|start| next(*start).into_iter().map(|second| (*start, second)));
-    let keys = starts.filter(|(start, second)| is_key(links[*start], links[*second]));
-    let mut shortest: Option<Vec<NodeIndex>> = None;
-    for (start, second) in keys.take(LINKS_MAX) {
-        let Some(path) = path(second, start, &next) else { continue };
-        if shortest.as_ref().is_none_or(|shortest| path.len() < shortest.len()) {
-            shortest = Some(path);
-        }
-        // None is shorter; where everybody could help everybody the first try finds one.
-        if shortest.as_ref().is_some_and(|shortest| shortest.len() == 2) {
-            break;
-        }
-    }
-    // The path leads from the second thread to the first one.
-    let mut cycle: Vec<ThreadId> = shortest?.into_iter().map(|node| links[node]).collect();
-    cycle.rotate_right(1);
-    Some(cycle)
-}
-
-/// The shortest path, both ends included.
-fn path(from: NodeIndex, to: NodeIndex, next: &impl Fn(NodeIndex) -> Vec<NodeIndex>) -> Option<Vec<NodeIndex>> {
-    let mut came_from = FxHashMap::from_iter([(from, from)]);
-    let mut queue = VecDeque::from([from]);
-    while let Some(node) = queue.pop_front() {
-        if node == to {
-            let mut path = vec![node];
-            let mut at = node;
-            while at != from {
-                at = *came_from.get(&at)?;
-                path.push(at);
-            }
-            path.reverse();
-            return Some(path);
-        }
-        for next in next(node) {
-            came_from.entry(next).or_insert_with(|| {
-                queue.push_back(next);
-                node
-            });
-        }
-    }
-    None
-}
-
 fn thread_at(graph: &DiGraph<Node, ()>, node: NodeIndex) -> Option<ThreadId> {
     match graph.node_weight(node)? {
         Node::Thread(thread) => Some(*thread),
@@ -309,133 +262,4 @@ fn behind(graph: &DiGraph<Node, ()>, component: &[NodeIndex], in_knots: &FxHashS
     }
     behind.sort_unstable();
     behind
-}
-
-/// Who holds and who is queued for what.
-struct Holders {
-    held: FxHashMap<ObjectId, Vec<(ThreadId, Mode)>>,
-    /// Threads that wait to write.
-    writers: FxHashMap<ObjectId, Vec<ThreadId>>,
-}
-
-impl Holders {
-    fn new(model: &Model) -> Self {
-        let mut holders = Self { held: FxHashMap::default(), writers: FxHashMap::default() };
-        for (thread, id) in model.threads.iter().zip(0_u32..) {
-            for hold in &thread.holds {
-                holders.held.entry(hold.object).or_default().push((ThreadId(id), hold.mode));
-            }
-            let Some(wait) = thread.wait.as_ref().filter(|wait| !wait.is_timed()) else { continue };
-            let is_write = wait.event.kind() == Kind::UPGRADE
-                || wait.event.kind() == Kind::REQUEST && wait.event.flags().mode() == Mode::Exclusive;
-            if let Some(object) = wait.object.filter(|_| is_write) {
-                holders.writers.entry(object).or_default().push(ThreadId(id));
-            }
-        }
-        holders
-    }
-
-    fn of(&self, object: ObjectId) -> &[(ThreadId, Mode)] {
-        self.held.get(&object).map_or(&[], Vec::as_slice)
-    }
-}
-
-/// `None` if the thread runs, gives up by itself, or nothing is known to keep it.
-fn want(model: &Model, holders: &Holders, id: ThreadId, thread: &Thread) -> Option<Want> {
-    let wait = thread.wait.as_ref().filter(|wait| !thread.ended && !wait.is_timed() && !wait.is_over)?;
-    // Of a receive that would do with another channel, the other one counts as well.
-    let other = wait.other.filter(|_| wait.event.kind() == Kind::RECEIVE);
-    let (kind, mode) = (wait.event.kind(), wait.event.flags().mode());
-    let key = Key { object: wait.object, other, kind, mode, thread: None };
-    let all = |by: Vec<ThreadId>, thread: Option<ThreadId>| {
-        let key = Key { thread, ..key };
-        (!by.is_empty()).then(|| Want {
-            need: Need::All,
-            by,
-            acted: Vec::new(),
-            is_by_touch: true,
-            is_closed: true,
-            key,
-        })
-    };
-    match wait.event.kind() {
-        Kind::REQUEST => all(blockers(holders, wait.object?, key.mode), None),
-        Kind::UPGRADE => {
-            let others = holders.of(wait.object?).iter().map(|(holder, _)| *holder).filter(|holder| *holder != id);
-            all(others.collect(), Some(id))
-        }
-        Kind::JOIN => {
-            let joined = model.objects.get(wait.object?.idx())?.thread?;
-            let is_over = model.threads.get(joined.idx()).is_none_or(|joined| joined.ended);
-            all(if is_over { Vec::new() } else { vec![joined] }, None)
-        }
-        Kind::SCOPE_END => all(unended_in_scope(model, id, wait), Some(id)),
-        // A task goes on if the thread does that runs it, a thread that waits for a task if that does.
-        Kind::TASK_BEGIN => {
-            let by = model.objects.get(wait.object?.idx())?.thread?;
-            let is_over = model.threads.get(by.idx()).is_none_or(|by| by.ended);
-            all(if is_over { Vec::new() } else { vec![by] }, None)
-        }
-        Kind::WAIT | Kind::RECEIVE => any(model, holders, thread, Side::Gives, key),
-        Kind::SEND => any(model, holders, thread, Side::Takes, key),
-        _ => None,
-    }
-}
-
-/// Holders in a mode that excludes the wanted one, and where others hold it too, the writers that wait for those: a
-/// reader queues behind them. Without any, the thread is about to go on.
-fn blockers(holders: &Holders, object: ObjectId, mode: Mode) -> Vec<ThreadId> {
-    let held = holders.of(object);
-    let excluding = held.iter().filter(|(_, held)| held.excludes(mode)).map(|(by, _)| *by);
-    let mut blockers: Vec<ThreadId> = excluding.collect();
-    let queues = matches!(mode, Mode::Shared | Mode::Upgradable);
-    if queues && held.iter().any(|(_, held)| !held.excludes(mode)) {
-        blockers.extend(holders.writers.get(&object).into_iter().flatten());
-    }
-    blockers.sort_unstable();
-    blockers.dedup();
-    blockers
-}
-
-fn unended_in_scope(model: &Model, owner: ThreadId, wait: &Wait) -> Vec<ThreadId> {
-    let owner_of = |thread: &Thread| thread.forked_by.filter(|_| thread.scope == Some(wait.event.seq()));
-    let threads = model.threads.iter().zip(0_u32..);
-    let in_scope = threads.filter(|(thread, _)| !thread.ended && owner_of(thread).is_some());
-    // A thread of the scope may start others in it.
-    let descends = |thread: &Thread| {
-        let starter = |thread: &ThreadId| model.threads.get(thread.idx()).and_then(|thread| thread.forked_by);
-        std::iter::successors(thread.forked_by, starter).take(model.threads.len()).any(|starter| starter == owner)
-    };
-    in_scope.filter(|(thread, _)| descends(thread)).map(|(_, id)| ThreadId(id)).collect()
-}
-
-fn any(model: &Model, holders: &Holders, thread: &Thread, side: Side, key: Key) -> Option<Want> {
-    let object = key.object?;
-    let is_of = |releasers: &&Releasers| {
-        releasers.side == side && (releasers.object == object || Some(releasers.object) == key.other)
-    };
-    let (mut by, mut acted, mut is_by_touch) = (Vec::new(), Vec::new(), true);
-    // Tasks are polled by those threads that said so.
-    let is_closed = model.objects.get(object.idx()).is_some_and(|object| object.kind == ObjectKind::Workers);
-    for releasers in model.releasers.iter().filter(is_of) {
-        by.extend_from_slice(if is_closed { &releasers.acted } else { &releasers.reach });
-        acted.extend_from_slice(&releasers.acted);
-        is_by_touch &= releasers.is_by_touch;
-    }
-    if !model.releasers.iter().any(|releasers| is_of(&releasers)) {
-        // None of its events is there, so it may be anybody.
-        let threads = model.threads.iter().zip(0_u32..);
-        by.extend(threads.filter(|(other, _)| other.process == thread.process).map(|(_, id)| ThreadId(id)));
-        is_by_touch = false;
-    }
-    // Permits that are held can be given back.
-    by.extend(holders.of(object).iter().map(|(holder, _)| *holder));
-    acted.extend(holders.of(object).iter().map(|(holder, _)| *holder));
-    for threads in [&mut by, &mut acted] {
-        threads.sort_unstable();
-        threads.dedup();
-    }
-    // Workers that have not entered yet may be anybody.
-    let is_known = !is_closed || !by.is_empty();
-    is_known.then_some(Want { need: Need::Any, by, acted, is_by_touch: is_by_touch || is_closed, is_closed, key })
 }
