@@ -41,8 +41,8 @@ pub(super) struct RunArgs {
     /// Stop the program after this time (such as 90s or 5m) and report what each thread held and waited for.
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
-    /// What to do about a hang: at once if it was observed, after ten seconds in which nothing was recorded if it is
-    /// possible. Only the processes in it are ended, and the exit status is that of findings.
+    /// What to do about a hang: at once if it was observed; if it is possible it is told after five seconds, and this is
+    /// done after five more in which nothing happens. Only the processes in it are ended, and the exit status is that of findings.
     #[arg(long, value_enum, value_name = "ACTION", default_value_t = OnHang::Kill)]
     on_hang: OnHang,
     #[command(flatten)]

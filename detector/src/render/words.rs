@@ -178,7 +178,7 @@ pub(super) fn behind(finding: &Finding) -> Option<String> {
 pub(super) fn assumption(finding: &Finding) -> Option<String> {
     let assumed = finding.assumes.iter().map(|assumption| match assumption.as_str() {
         "all-communication-recorded" => {
-            "that nothing unrecorded (a barrier, a flag, another library's lock) keeps these threads apart"
+            "that nothing unrecorded (a flag, an atomic, another library's lock) keeps these threads apart"
         }
         other => other,
     });
