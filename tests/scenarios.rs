@@ -5,6 +5,8 @@
 
 #[path = "../examples/scenarios/actor.rs"]
 mod actor;
+#[path = "../examples/scenarios/channel.rs"]
+mod channel;
 #[path = "../examples/scenarios/crew.rs"]
 mod crew;
 #[path = "../examples/scenarios/driver.rs"]
@@ -15,6 +17,8 @@ mod frames;
 mod gate;
 #[path = "../examples/scenarios/judge.rs"]
 mod judge;
+#[path = "../examples/scenarios/number.rs"]
+mod number;
 #[path = "../examples/scenarios/placement.rs"]
 mod placement;
 #[path = "../examples/scenarios/primitives.rs"]

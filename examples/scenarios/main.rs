@@ -9,11 +9,13 @@
 //! ```
 
 mod actor;
+mod channel;
 mod crew;
 mod driver;
 mod frames;
 mod gate;
 mod judge;
+mod number;
 mod placement;
 mod primitives;
 mod program;
