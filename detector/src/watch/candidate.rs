@@ -138,10 +138,8 @@ impl<'s> Waits<'s> {
         let is_lock = is_lock(wait);
         let holders = self.holders.get(&object).filter(|_| is_lock).into_iter().flatten();
         // Of who asks to write what it reads, the upgradable hold is the one that changes.
-        let keeps = move |holder: usize, held: Mode| match is_upgrade {
-            true => holder != idx || held != Mode::Upgradable,
-            false => held.excludes(mode),
-        };
+        let changes = move |holder: usize, held: Mode| holder == idx && held == Mode::Upgradable;
+        let keeps = move |holder, held: Mode| if is_upgrade { !changes(holder, held) } else { held.excludes(mode) };
         let holders = holders.filter(move |(holder, held)| keeps(*holder, *held));
         let writers = self.writers.get(&object).filter(|_| is_lock && mode == Mode::Shared).into_iter().flatten();
         let joined = self.threads.get(&object).filter(|_| wait.kind() == Kind::JOIN);
