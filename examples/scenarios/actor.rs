@@ -312,17 +312,14 @@ impl Actor {
     }
 
     fn store(&mut self, variable: &str, value: i64, ordering: Ordering) -> Result<(), Unsupported> {
-        match self.object(variable)? {
-            Object::Guarded(lock) => {
-                if let Some(data) = self.guard_of(lock, true)?.data_mut() {
-                    data.insert(variable.to_owned(), value);
-                }
+        if let Object::Guarded(lock) = self.object(variable)? {
+            if let Some(data) = self.guard_of(lock, true)?.data_mut() {
+                data.insert(variable.to_owned(), value);
             }
-            _ => {
-                let number = self.number(variable)?;
-                self.give_back(variable);
-                number.store(value, ordering);
-            }
+        } else {
+            let number = self.number(variable)?;
+            self.give_back(variable);
+            number.store(value, ordering);
         }
         Ok(())
     }
