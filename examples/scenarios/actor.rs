@@ -1,15 +1,18 @@
 //! A thread of a scenario: performs its operations in order, each when the driver lets it.
 
 use super::{
+    channel::{Channel, Receive, receiver_of, sender_of},
     frames,
     gate::Gate,
-    primitives::{Channel, Data, Guard, How, Object, Patience, Unsupported, handle_of},
+    number::Number,
+    primitives::{Data, Guard, How, Object, Patience, Unsupported},
     program::World,
     record::Op,
 };
-use instrumented_sync::{Condvar, MutexGuard, Once, PoisonError, thread};
+use instrumented_sync::{Condvar, MutexGuard, Once, PoisonError, resource::Holding, signal, thread};
 use std::{
-    sync::atomic::{AtomicI64, Ordering},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::atomic::Ordering,
     time::Duration,
 };
 
@@ -36,13 +39,29 @@ pub(crate) struct Actor {
     gate: Gate,
     /// What it holds, the latest last.
     guards: Vec<(String, Guard)>,
+    /// The variables that it took to hold others off.
+    holdings: Vec<(String, Holding<'static>)>,
+}
+
+/// The rest of a section while its thread unwinds from a panic.
+struct Rest<'a> {
+    actor: &'a mut Actor,
+    from: usize,
+    to: usize,
+    flow: &'a mut Result<Flow, Unsupported>,
+}
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        *self.flow = self.actor.run(self.from, self.to);
+    }
 }
 
 impl Actor {
     /// The thread at `index` of the program.
     pub(crate) fn new(world: &'static World, index: usize, gate: Gate) -> Self {
         let ops = Op::all(&world.scenario.program[index]);
-        Self { world, index, ops, gate, guards: Vec::new() }
+        Self { world, index, ops, gate, guards: Vec::new(), holdings: Vec::new() }
     }
 
     /// Performs all operations. A lock that is still held at the end stays locked.
@@ -52,20 +71,39 @@ impl Actor {
     /// An operation does not exist.
     pub(crate) fn live(mut self) -> Result<(), Unsupported> {
         self.run(0, self.ops.len())?;
-        std::mem::forget(std::mem::take(&mut self.guards));
+        self.forget_guards();
         Ok(())
+    }
+
+    fn forget_guards(&mut self) {
+        std::mem::forget(std::mem::take(&mut self.guards));
+        std::mem::forget(std::mem::take(&mut self.holdings));
     }
 
     fn run(&mut self, from: usize, to: usize) -> Result<Flow, Unsupported> {
         let mut pc = from;
         while pc < to {
             self.gate.arrive(pc);
+            if self.ops[pc].name() == "panic" {
+                return self.unwind(pc + 1, to);
+            }
             match self.step(pc)? {
                 Flow::To(next) => pc = next,
                 Flow::End => return Ok(Flow::End),
             }
         }
         Ok(Flow::To(pc))
+    }
+
+    /// Panics. What the section still does, its variables do as they are dropped; locks given back there are poisoned.
+    fn unwind(&mut self, from: usize, to: usize) -> Result<Flow, Unsupported> {
+        let mut flow = Ok(Flow::End);
+        let rest = Rest { actor: self, from, to, flow: &mut flow };
+        let _panicked = catch_unwind(AssertUnwindSafe(|| {
+            let _rest = rest;
+            resume_unwind(Box::new("the scenario says so"));
+        }));
+        flow
     }
 
     fn step(&mut self, pc: usize) -> Result<Flow, Unsupported> {
@@ -98,12 +136,15 @@ impl Actor {
             }
             "notify_one" => self.condvar(op.word(1))?.notify_one(),
             "notify_all" => self.condvar(op.word(1))?.notify_all(),
-            "send" | "close" | "recv" | "recv_timeout" | "try_recv_empty" | "drop_rx" => self.communicate(&op)?,
+            "send" | "close" | "recv" | "recv_timeout" | "try_recv_empty" | "select_recv" | "drop_rx" => {
+                self.communicate(&op)?;
+            }
             "barrier" => match self.object(op.word(1))? {
                 Object::Barrier(barrier) => drop(barrier.wait()),
                 _ => return Err(mistaken(&op)),
             },
             "once_begin" => return self.once(pc),
+            "signal_begin" => return self.signal(pc),
             "park" => thread::park(),
             "unpark" => self.world.unpark(op.word(1)),
             "spawn" => self.world.spawn(op.word(1))?,
@@ -119,10 +160,9 @@ impl Actor {
             "yield" => thread::yield_now(),
             "sleep" => thread::sleep(NAP),
             // An object lives from the beginning to the end: a lock that somebody holds cannot be dropped.
-            "nop" | "create" | "destroy" | "spawn_job" | "once_end" => {}
-            "panic" => std::panic::resume_unwind(Box::new("the scenario says so")),
+            "nop" | "create" | "destroy" | "spawn_job" | "once_end" | "signal_end" | "forget" | "poison_clear" => {}
             "exit" => {
-                std::mem::forget(std::mem::take(&mut self.guards));
+                self.forget_guards();
                 return Ok(Flow::End);
             }
             "crash" => crash(),
@@ -222,19 +262,30 @@ impl Actor {
         Ok(())
     }
 
+    fn channel(&self, name: &str) -> Result<&'static Channel, Unsupported> {
+        match self.object(name)? {
+            Object::Channel(channel) => Ok(channel),
+            _ => Err(Unsupported(format!("{name} as a channel"))),
+        }
+    }
+
     fn communicate(&self, op: &Op) -> Result<(), Unsupported> {
-        let Object::Channel(channel) = self.object(op.word(1))? else { return Err(mistaken(op)) };
-        let channel: &Channel = channel;
-        let program = &self.world.scenario.program;
-        let handle = || handle_of(op.word(1), &program[self.index].name, program);
+        let channel = self.channel(op.word(1))?;
+        let scenario = &self.world.scenario;
+        let thread = &scenario.program[self.index].name;
+        let sender = || sender_of(op.word(1), thread, &scenario.program);
+        let receiver = |n: usize| receiver_of(op.word(n), thread, scenario);
         match op.name() {
-            "send" => channel.send(handle()),
-            "close" => channel.close(handle()),
-            "drop_rx" => channel.drop_receiver(),
-            "recv_timeout" => drop(channel.receive_within(SHORT)?),
-            // Whether there was a message, no message, or nobody to send one: all go on.
-            "try_recv_empty" => drop(channel.with_receiver(|receiver| receiver.try_recv().is_ok())?),
-            _ => drop(channel.with_receiver(|receiver| receiver.recv().is_ok())?),
+            "send" => channel.send(sender()),
+            "close" => channel.close(sender()),
+            "drop_rx" => channel.drop_receivers(),
+            "recv_timeout" => channel.receive(receiver(1), Receive::For(SHORT))?,
+            "try_recv_empty" => channel.receive(receiver(1), Receive::Try)?,
+            "select_recv" if op.operands().count() == 2 => {
+                channel.receive_either(self.channel(op.word(2))?, (receiver(1), receiver(2)));
+            }
+            "recv" => channel.receive(receiver(1), Receive::Endless)?,
+            _ => return Err(mistaken(op)),
         }
         Ok(())
     }
@@ -246,7 +297,7 @@ impl Actor {
         guard.ok_or_else(|| Unsupported(format!("a variable of {lock} without {lock}")))
     }
 
-    fn number(&self, variable: &str) -> Result<&'static AtomicI64, Unsupported> {
+    fn number(&self, variable: &str) -> Result<&'static Number, Unsupported> {
         match self.object(variable)? {
             Object::Number(number) => Ok(number),
             _ => Err(Unsupported(format!("{variable} as an atomic"))),
@@ -256,20 +307,19 @@ impl Actor {
     fn load(&mut self, variable: &str, ordering: Ordering) -> Result<i64, Unsupported> {
         match self.object(variable)? {
             Object::Guarded(lock) => Ok(self.guard_of(lock, false)?.data().get(variable).copied().unwrap_or(0)),
-            // Pairs with `store`, if the program says so.
-            _ => Ok(self.number(variable)?.load(for_load(ordering))),
+            _ => Ok(self.number(variable)?.load(ordering)),
         }
     }
 
     fn store(&mut self, variable: &str, value: i64, ordering: Ordering) -> Result<(), Unsupported> {
-        match self.object(variable)? {
-            Object::Guarded(lock) => {
-                if let Some(data) = self.guard_of(lock, true)?.data_mut() {
-                    data.insert(variable.to_owned(), value);
-                }
+        if let Object::Guarded(lock) = self.object(variable)? {
+            if let Some(data) = self.guard_of(lock, true)?.data_mut() {
+                data.insert(variable.to_owned(), value);
             }
-            // Pairs with `load`, if the program says so.
-            _ => self.number(variable)?.store(value, for_store(ordering)),
+        } else {
+            let number = self.number(variable)?;
+            self.give_back(variable);
+            number.store(value, ordering);
         }
         Ok(())
     }
@@ -283,23 +333,28 @@ impl Actor {
             "atomic_load" => self.load(variable, ordering).map(drop),
             "atomic_store" => self.store(variable, value, ordering),
             "atomic_rmw" => {
-                self.number(variable)?.fetch_add(value, ordering);
+                let number = self.number(variable)?;
+                self.give_back(variable);
+                number.add(value, ordering);
                 Ok(())
             }
             "spin_until" => {
-                while self.load(variable, ordering)? != value {
-                    thread::yield_now();
-                }
+                self.number(variable)?.await_value(value, ordering);
                 Ok(())
             }
             _ => {
-                let number = self.number(variable)?;
-                // Relaxed: a failure says nothing but that somebody else was faster.
-                while number.compare_exchange(0, 1, ordering, Ordering::Relaxed).is_err() {
-                    thread::yield_now();
+                if let Some(holding) = self.number(variable)?.take(ordering) {
+                    self.holdings.push((variable.to_owned(), holding));
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// The thread holds nobody off by the variable any more.
+    fn give_back(&mut self, variable: &str) {
+        if let Some(place) = self.holdings.iter().rposition(|(name, _)| name == variable) {
+            drop(self.holdings.remove(place));
         }
     }
 
@@ -309,16 +364,28 @@ impl Actor {
         let Object::Once(once) = self.object(&name)? else { return Err(mistaken(&self.ops[pc])) };
         let once: &Once = once;
         let end = Op::end_of(&self.ops, pc, "once_end").unwrap_or(self.ops.len());
-        let mut body = Ok(Flow::To(end));
-        once.call_once(|| {
-            body = self.run(pc + 1, end);
-            // The end of the section is an operation of its own.
-            self.gate.arrive(end);
-        });
+        let mut body = Ok(Flow::To(end + 1));
+        once.call_once(|| body = self.section(pc, end));
         match body? {
-            Flow::To(_) => Ok(Flow::To(end + 1)),
+            Flow::To(next) => Ok(Flow::To(next)),
             Flow::End => Err(Unsupported("the end of a thread inside a once".to_owned())),
         }
+    }
+
+    /// Performs the operations up to `signal_end` as the handler of the signal does, which interrupts the thread here.
+    fn signal(&mut self, pc: usize) -> Result<Flow, Unsupported> {
+        let end = Op::end_of(&self.ops, pc, "signal_end").unwrap_or(self.ops.len());
+        signal::section(signal_number(self.ops[pc].word(1)), || self.section(pc, end))
+    }
+
+    /// Performs the operations after the one at `pc`, up to the one at `end`, which is an operation of its own.
+    fn section(&mut self, pc: usize, end: usize) -> Result<Flow, Unsupported> {
+        let after = self.run(pc + 1, end)?;
+        if matches!(after, Flow::To(next) if next == end) && end < self.ops.len() {
+            self.gate.arrive(end);
+            return Ok(Flow::To(end + 1));
+        }
+        Ok(after)
     }
 }
 
@@ -338,20 +405,20 @@ fn ordering(op: &Op) -> Ordering {
     named.unwrap_or(if op.name() == "cas_lock" { Ordering::Acquire } else { Ordering::SeqCst })
 }
 
-fn for_load(ordering: Ordering) -> Ordering {
-    match ordering {
-        Ordering::Release | Ordering::Relaxed => Ordering::Relaxed,
-        Ordering::AcqRel => Ordering::Acquire,
-        other => other,
-    }
-}
-
-fn for_store(ordering: Ordering) -> Ordering {
-    match ordering {
-        Ordering::Acquire | Ordering::Relaxed => Ordering::Relaxed,
-        Ordering::AcqRel => Ordering::Release,
-        other => other,
-    }
+/// The number of a signal by its name.
+fn signal_number(name: &str) -> i32 {
+    use rustix::process::Signal;
+    let signal = match name {
+        "SIGHUP" => Signal::HUP,
+        "SIGINT" => Signal::INT,
+        "SIGALRM" => Signal::ALARM,
+        "SIGCHLD" => Signal::CHILD,
+        "SIGTERM" => Signal::TERM,
+        "SIGUSR2" => Signal::USR2,
+        "SIGIO" => Signal::IO,
+        _ => Signal::USR1,
+    };
+    signal.as_raw()
 }
 
 /// Ends the process as if it were killed.

@@ -112,17 +112,35 @@ fn start(directory: &Path, process: &str) -> io::Result<Child> {
 
 impl Driver<'_> {
     /// Makes the steps of the schedule. The error is the first that could not be made.
+    ///
+    /// Where a primitive is free to choose between threads and lets another one go first, that one's steps come first.
     fn follow(&mut self) -> Result<(), String> {
-        for step in &self.scenario.schedule {
-            self.step(step).map_err(|why| format!("{step}: {why}"))?;
+        let scenario = self.scenario;
+        let mut steps: Vec<&str> = scenario.schedule.iter().map(String::as_str).collect();
+        while !steps.is_empty() {
+            let mut tried: Vec<&str> = Vec::new();
+            let mut failed = None;
+            let made = (0..steps.len()).find(|n| {
+                let thread = parts(steps[*n]).0;
+                if tried.contains(&thread) {
+                    return false;
+                }
+                tried.push(thread);
+                let result = self.step(steps[*n]).map_err(|why| format!("{}: {why}", steps[*n]));
+                failed = failed.take().or(result.as_ref().err().cloned());
+                result.is_ok()
+            });
+            match (made, failed) {
+                (Some(made), _) => drop(steps.remove(made)),
+                (None, failed) => return failed.map_or(Ok(()), Err),
+            }
         }
         Ok(())
     }
 
     fn step(&mut self, step: &str) -> Result<(), String> {
-        let step = step.trim_end_matches(['!', '>']);
+        let (name, pc) = parts(step);
         let begins = step.ends_with('+');
-        let (name, pc) = step.trim_end_matches('+').rsplit_once(':').ok_or("not a step")?;
         let pc: usize = pc.parse().map_err(|_| "not a step")?;
         self.until(name, |driven| driven.next.is_some() || driven.current.is_some() || driven.ended)?;
         let driven = self.threads.get_mut(name).ok_or("no such thread")?;
@@ -299,6 +317,11 @@ impl Driver<'_> {
         }
         Ok(outcome)
     }
+}
+
+/// Thread and operation of a step.
+fn parts(step: &str) -> (&str, &str) {
+    step.trim_end_matches(['!', '>', '+']).rsplit_once(':').unwrap_or((step, ""))
 }
 
 /// Whether a process ended as a program under test may: well, or killed.

@@ -90,6 +90,19 @@ impl Judged {
         };
         (!matches!(self.outcome, Outcome::Unsupported(_))).then(|| self.outcome != observed)
     }
+
+    /// What must never happen and has happened: silence about a run that hung, or the report of a hang of a program
+    /// that cannot hang. Data races are another matter.
+    pub(crate) fn broken_rule(&self) -> Option<&'static str> {
+        let is_reported = self.findings.iter().any(|(_, certainty)| *certainty >= Certainty::Possible);
+        let can_hang = self.verdict.verified.is_none_or(|verified| verified.hang_reachable);
+        match self.outcome {
+            _ if self.verdict.kind.as_deref() == Some("data_race") => None,
+            Outcome::Hung if !is_reported => Some("hung, and was not reported"),
+            Outcome::Completed if !can_hang && is_reported => Some("cannot hang, and was reported"),
+            _ => None,
+        }
+    }
 }
 
 /// How many agree, of each suite and of each kind.

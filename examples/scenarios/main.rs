@@ -9,11 +9,13 @@
 //! ```
 
 mod actor;
+mod channel;
 mod crew;
 mod driver;
 mod frames;
 mod gate;
 mod judge;
+mod number;
 mod placement;
 mod primitives;
 mod program;
@@ -65,6 +67,9 @@ fn judge(file: &str, id: Option<&str>) -> io::Result<()> {
         }
         if one.ended_otherwise() == Some(true) {
             writeln!(err, "{}: {}, which is not what the file says", one.id, one.outcome())?;
+        }
+        if let Some(rule) = one.broken_rule() {
+            writeln!(err, "{}: {rule}", one.id)?;
         }
         if let Some(step) = &one.strayed {
             writeln!(err, "{}: strayed from the schedule at {step}", one.id)?;

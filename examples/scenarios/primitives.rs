@@ -3,18 +3,17 @@
 //! Everything lives for the rest of the process, so that guards can outlive the operation that took them.
 
 use super::{
-    placement,
-    record::{Op, Scenario, Thread},
+    channel::Channel,
+    number::Number,
+    record::{Op, Scenario},
 };
 use instrumented_sync::{
     Barrier, Condvar, Latch, Mutex, MutexGuard, Once, PoisonError, ReentrantLock, ReentrantLockGuard, RwLock,
     RwLockReadGuard, RwLockWriteGuard, Semaphore, TryLockError, UpgradableGuard, UpgradableReadGuard, UpgradableRwLock,
     UpgradableWriteGuard, label,
-    mpsc::{self, RecvTimeoutError},
 };
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex as Unrecorded, atomic::AtomicI64},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -49,7 +48,7 @@ pub(crate) enum Object {
     /// A once.
     Once(Once),
     /// A variable that no lock guards.
-    Number(AtomicI64),
+    Number(Number),
     /// A variable among the data of the lock of this name.
     Guarded(String),
 }
@@ -178,11 +177,9 @@ impl Object {
             "once" => Self::Once(Once::new()),
             "var" | "atomic" => match guarded.get(name) {
                 Some(lock) if is_lock(lock, scenario) => Self::Guarded(lock.clone()),
-                _ => Self::Number(AtomicI64::new(number(2))),
+                _ => Self::Number(Number::new(name, number(2), scenario)),
             },
-            "chan" if placement::receivers(scenario, name).len() < 2 || guarded.contains_key(name) => {
-                Self::Channel(Channel::new(declaration))
-            }
+            "chan" => Self::Channel(Channel::new(declaration, scenario, guarded.contains_key(name))),
             other => return Err(Unsupported(format!("{other} {name}"))),
         }
         .labelled(name))
@@ -198,8 +195,10 @@ impl Object {
             Self::Semaphore(semaphore) => label(semaphore, name),
             Self::Latch(latch) => label(latch, name),
             Self::Condvar(condvar) => label(condvar, name),
-            Self::Channel(channel) => channel.label(name),
-            Self::Barrier(_) | Self::Once(_) | Self::Number(_) | Self::Guarded(_) => {}
+            Self::Barrier(barrier) => label(barrier, name),
+            Self::Once(once) => label(once, name),
+            // They have been given their names.
+            Self::Channel(_) | Self::Number(_) | Self::Guarded(_) => {}
         }
         self
     }
@@ -295,104 +294,4 @@ fn data_of(lock: &str, scenario: &Scenario, guarded: &BTreeMap<String, String>) 
         .filter(|declared| guarded.get(declared.word(1)).is_some_and(|guard| guard == lock))
         .map(|declared| (declared.word(1).to_owned(), declared.number(2).unwrap_or(0)))
         .collect()
-}
-
-/// A channel with all its handles, which do not go with the threads that use them.
-pub(crate) struct Channel {
-    senders: Unrecorded<Vec<Option<Arc<Sender>>>>,
-    receiver: Unrecorded<Option<mpsc::Receiver<()>>>,
-}
-
-#[derive(Clone)]
-enum Sender {
-    Unbounded(mpsc::Sender<()>),
-    Bounded(mpsc::SyncSender<()>),
-}
-
-impl Sender {
-    fn send(&self) {
-        // That the receiver is gone is an outcome like any other.
-        let _sent = match self {
-            Self::Unbounded(sender) => sender.send(()),
-            Self::Bounded(sender) => sender.send(()),
-        };
-    }
-}
-
-impl Channel {
-    fn new(declaration: &Op) -> Self {
-        let (sender, receiver) = if let Ok(bound) = declaration.word(2).parse() {
-            let (sender, receiver) = mpsc::sync_channel(bound);
-            (Sender::Bounded(sender), receiver)
-        } else {
-            let (sender, receiver) = mpsc::channel();
-            (Sender::Unbounded(sender), receiver)
-        };
-        let n_senders = declaration.operands().find_map(|option| option.strip_prefix("tx=")?.parse().ok());
-        let clones = (1..n_senders.unwrap_or(1)).map(|_: usize| sender.clone()).collect::<Vec<_>>();
-        let senders = std::iter::once(sender).chain(clones).map(|sender| Some(Arc::new(sender))).collect();
-        Self { senders: Unrecorded::new(senders), receiver: Unrecorded::new(Some(receiver)) }
-    }
-
-    fn label(&self, name: &str) {
-        if let Some(receiver) = &*self.receiver.lock().unwrap_or_else(PoisonError::into_inner) {
-            label(receiver, name);
-        }
-    }
-
-    /// Sends by the `n`-th handle, or the last if there are fewer.
-    pub(crate) fn send(&self, n: usize) {
-        let senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = senders.get(n.min(senders.len().saturating_sub(1))).cloned().flatten();
-        let sender = own.or_else(|| senders.iter().flatten().next().cloned());
-        drop(senders);
-        if let Some(sender) = sender {
-            sender.send();
-        }
-    }
-
-    /// Drops the `n`-th handle; if that is gone, another one.
-    pub(crate) fn close(&self, n: usize) {
-        let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = senders.len().saturating_sub(1);
-        let own = senders.get_mut(n.min(last)).and_then(Option::take);
-        let closed = own.or_else(|| senders.iter_mut().find_map(Option::take));
-        drop(senders);
-        drop(closed);
-    }
-
-    /// Does something with the receiver, which no other thread can use meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// Another thread uses it.
-    pub(crate) fn with_receiver<R>(&self, f: impl FnOnce(&mpsc::Receiver<()>) -> R) -> Result<Option<R>, Unsupported> {
-        let Ok(receiver) = self.receiver.try_lock() else {
-            return Err(Unsupported("two threads receive from one channel at the same time".to_owned()));
-        };
-        Ok(receiver.as_ref().map(f))
-    }
-
-    /// Waits for a message for a while; whether there was one.
-    ///
-    /// # Errors
-    ///
-    /// Another thread uses the receiver.
-    pub(crate) fn receive_within(&self, time: Duration) -> Result<bool, Unsupported> {
-        let received = self.with_receiver(|receiver| receiver.recv_timeout(time))?;
-        Ok(!matches!(received, None | Some(Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected))))
-    }
-
-    /// Drops the receiver.
-    pub(crate) fn drop_receiver(&self) {
-        let receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(receiver);
-    }
-}
-
-/// Which of a channel's handles is `thread`'s: its place among the threads that send or close.
-pub(crate) fn handle_of(channel: &str, thread: &str, program: &[Thread]) -> usize {
-    let sends = |op: &Op| ["send", "close"].contains(&op.name()) && op.word(1) == channel;
-    let users = program.iter().filter(|thread| Op::all(thread).iter().any(sends));
-    users.into_iter().position(|user| user.name == thread).unwrap_or(0)
 }

@@ -26,6 +26,8 @@ pub(crate) const SCENARIO: &str = "scenario.json";
 pub(crate) const TRACE: &str = "trace";
 /// Exit status of a program that cannot be.
 pub(crate) const UNSUPPORTED: u8 = 77;
+/// What the first thread of a process calls itself, before the name of the process.
+const FIRST: &str = "@";
 /// How long `unpark` waits for a thread that is not started yet.
 const START_TIME: Duration = Duration::from_millis(200);
 
@@ -40,11 +42,14 @@ pub(crate) struct World {
     directory: PathBuf,
     started: Mutex<BTreeMap<String, Started>>,
     changed: Condvar,
+    /// The first thread, if it waits for threads that others join.
+    waiting: Mutex<Option<thread::Thread>>,
 }
 
 struct Started {
     thread: thread::Thread,
     handle: Option<thread::JoinHandle<()>>,
+    has_ended: bool,
 }
 
 /// Runs the part of a scenario that belongs to `process` (empty if there is one only).
@@ -67,12 +72,15 @@ pub(crate) fn run(directory: &Path, process: &str) -> Result<(), Unsupported> {
     for thread in own().filter(|thread| !spawned.contains(&thread.name)) {
         world.spawn(&thread.name)?;
     }
-    let mut rest: Vec<&Thread> = own().filter(|thread| !thread.daemon).collect();
-    // First those that no other thread joins; what their joiners left undone is joined after them.
-    rest.sort_by_key(|thread| joined.contains(&thread.name));
-    for thread in rest {
+    let rest: Vec<&Thread> = own().filter(|thread| !thread.daemon).collect();
+    for thread in rest.iter().filter(|thread| !joined.contains(&thread.name)) {
         world.join(&thread.name);
     }
+    // Those that other threads join, or should have joined.
+    world.await_ends(&rest);
+    // Threads that the program may end without go on as far as the schedule says.
+    let mut gate = Gate::connect(directory, &format!("{FIRST}{process}")).map_err(unreadable)?;
+    gate.arrive(0);
     Ok(())
 }
 
@@ -100,7 +108,8 @@ impl World {
         }
         let n_holds = objects.keys().map(|name| (name.clone(), AtomicUsize::new(0))).collect();
         let started = Mutex::new(BTreeMap::new());
-        Ok(Self { scenario, objects, n_holds, directory: directory.to_owned(), started, changed: Condvar::new() })
+        let (directory, changed, waiting) = (directory.to_owned(), Condvar::new(), Mutex::new(None));
+        Ok(Self { scenario, objects, n_holds, directory, started, changed, waiting })
     }
 
     /// Starts a thread of the scenario.
@@ -121,18 +130,47 @@ impl World {
             if let Err(why) = lived {
                 give_up(&why);
             }
+            self.has_ended(name);
         };
+        // Held until the thread is entered, so that it cannot end before.
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
         let handle = thread::Builder::new().name(name.to_owned()).spawn(live);
         let handle = handle.map_err(|error| Unsupported(error.to_string()))?;
-        let started = Started { thread: handle.thread().clone(), handle: Some(handle) };
-        self.started.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), started);
+        let thread = handle.thread().clone();
+        started.insert(name.to_owned(), Started { thread, handle: Some(handle), has_ended: false });
         self.changed.notify_all();
         Ok(())
     }
 
-    /// Joins a thread, if no other thread does.
+    fn has_ended(&self, name: &str) {
+        if let Some(started) = self.started.lock().unwrap_or_else(PoisonError::into_inner).get_mut(name) {
+            started.has_ended = true;
+        }
+        if let Some(waiting) = &*self.waiting.lock().unwrap_or_else(PoisonError::into_inner) {
+            waiting.unpark();
+        }
+    }
+
+    /// Waits for the ends of threads whose handles are somebody else's.
+    fn await_ends(&self, threads: &[&Thread]) {
+        loop {
+            // Before looking: whoever ends after the look sees that somebody waits.
+            let before = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).replace(thread::current());
+            let started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_over = threads.iter().all(|thread| started.get(&thread.name).is_none_or(|it| it.has_ended));
+            drop((before, started));
+            if is_over {
+                return;
+            }
+            thread::park();
+        }
+    }
+
+    /// Joins a thread once it is started, if no other thread does.
     pub(crate) fn join(&self, name: &str) {
-        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        let started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        let started = self.changed.wait_while(started, |started| !started.contains_key(name));
+        let mut started = started.unwrap_or_else(PoisonError::into_inner);
         let handle = started.get_mut(name).and_then(|started| started.handle.take());
         drop(started);
         if let Some(handle) = handle {

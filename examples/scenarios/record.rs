@@ -56,6 +56,16 @@ pub(crate) struct Verdict {
     /// How the run ends: `completes` or `hangs`.
     #[serde(default)]
     pub(crate) observed: Option<String>,
+    /// What is true of all its runs.
+    #[serde(default)]
+    pub(crate) verified: Option<Verified>,
+}
+
+/// What looking at every interleaving of a program has shown.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Verified {
+    /// Whether one of them hangs.
+    pub(crate) hang_reachable: bool,
 }
 
 /// A line of the file.

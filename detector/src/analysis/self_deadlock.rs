@@ -111,6 +111,7 @@ fn read_again_finding(model: &Model, read: &NestedAcquire, hold: Hold, writer: &
 mod tests {
     use super::*;
     use crate::analysis::{fixture::Fixture, hang};
+    use trace_format::{Event, Kind};
 
     #[test]
     fn every_relock_is_observed_and_two_reads_are_not() {
@@ -138,6 +139,26 @@ mod tests {
         let findings = hang::run(&fixture.model);
         assert_eq!(findings.len(), 1);
         assert_eq!((findings[0].code, findings[0].edges.len()), (Code::SelfDeadlock, 2));
+    }
+
+    #[test]
+    fn an_upgrade_waits_for_a_read_of_its_own_and_not_for_what_it_upgrades() {
+        let upgrading = |held: &[(&str, Mode)]| {
+            let mut fixture = Fixture::default();
+            fixture.waits(0, held, "A", Mode::Exclusive);
+            let wait = fixture.model.threads[0].wait.as_mut().unwrap();
+            let flags = Mode::Exclusive.flags();
+            wait.event = Event::new(Kind::UPGRADE, flags, wait.event.site().0, wait.event.object(), 0);
+            hang::run(&fixture.model)
+        };
+        for alone in [Mode::Upgradable, Mode::Shared] {
+            assert!(upgrading(&[("A", alone)]).is_empty(), "{alone:?}");
+        }
+        for both in [[("A", Mode::Shared), ("A", Mode::Upgradable)], [("A", Mode::Upgradable), ("A", Mode::Shared)]] {
+            let findings = upgrading(&both);
+            assert_eq!(findings.len(), 1, "{both:?}");
+            assert_eq!((findings[0].code, findings[0].certainty), (Code::SelfDeadlock, Certainty::Observed));
+        }
     }
 
     #[test]

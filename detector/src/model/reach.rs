@@ -16,7 +16,7 @@
 use super::{ObjectId, Releasers, Side, SiteId, ThreadId, knowledge::Knowledge};
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
-use trace_format::{Event, Flags, Kind};
+use trace_format::{Event, Flags, Kind, ObjectKind};
 
 /// What happened to the objects that somebody waits for at the end.
 #[derive(Debug, Default)]
@@ -200,8 +200,8 @@ impl Reach {
     }
 
     /// Whether what `wait` waits for has come already.
-    pub(super) fn is_over(&self, object: u32, wait: Event, is_thread: bool) -> bool {
-        self.watched(object).is_some_and(|watched| watched.wakes.is_over(wait, is_thread))
+    pub(super) fn is_over(&self, object: u32, wait: Event, kind: ObjectKind) -> bool {
+        self.watched(object).is_some_and(|watched| watched.wakes.is_over(wait, kind))
     }
 
     /// Who could end waits for the watched objects. `object_of` gives an object its id in the model; threads are
@@ -266,16 +266,58 @@ impl Wakes {
         }
     }
 
-    fn is_over(&self, wait: Event, is_thread: bool) -> bool {
+    fn is_over(&self, wait: Event, kind: ObjectKind) -> bool {
         let capacity = self.capacity.and_then(|capacity| i64::try_from(capacity).ok());
+        // Of a barrier or a latch nobody may have arrived.
+        let has_arrivals = self.has_arrivals || matches!(kind, ObjectKind::Barrier | ObjectKind::Latch);
         match wait.kind() {
             Kind::RECEIVE => self.left > 0,
             // The message that waits is among those sent.
             Kind::SEND => capacity.is_some_and(|capacity| self.left <= capacity),
-            _ if is_thread => self.notified > self.answered,
-            _ if self.has_arrivals => wait.seq() > 0 && self.notified >= wait.seq(),
-            _ if capacity.is_some() => capacity.unwrap_or(0).saturating_add(self.left) > 0,
+            _ if kind == ObjectKind::Thread => self.notified > self.answered,
+            _ if has_arrivals => wait.seq() > 0 && self.notified >= wait.seq(),
+            // A semaphore: so many permits are wanted.
+            _ if capacity.is_some() => {
+                let n_wanted = i64::try_from(wait.seq().max(1)).unwrap_or(i64::MAX);
+                capacity.unwrap_or(0).saturating_add(self.left) >= n_wanted
+            }
             _ => wait.seq() > 0 && self.ticket >= wait.seq(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trace_format::ObjectId;
+
+    fn event(kind: Kind, seq: u64) -> Event {
+        Event::new(kind, Flags::NONE, 1, ObjectId(1), seq)
+    }
+
+    fn wakes(events: &[(Kind, u64)]) -> Wakes {
+        let mut wakes = Wakes::default();
+        for (kind, seq) in events {
+            wakes.count(event(*kind, *seq));
+        }
+        wakes
+    }
+
+    #[test]
+    fn a_latch_at_which_nobody_arrived_is_not_open() {
+        let closed = wakes(&[(Kind::CAPACITY, 2)]);
+        assert!(!closed.is_over(event(Kind::WAIT, 1), ObjectKind::Latch));
+        let open = wakes(&[(Kind::CAPACITY, 1), (Kind::ARRIVE, 1), (Kind::NOTIFY, 1)]);
+        assert!(open.is_over(event(Kind::WAIT, 1), ObjectKind::Latch));
+    }
+
+    #[test]
+    fn as_many_permits_have_to_be_there_as_are_wanted() {
+        let two_left = wakes(&[(Kind::CAPACITY, 3), (Kind::ACQUIRE, 0)]);
+        for (n_wanted, is_over) in [(1, true), (2, true), (3, false)] {
+            let wait = event(Kind::WAIT, n_wanted);
+            assert_eq!(two_left.is_over(wait, ObjectKind::Semaphore), is_over, "{n_wanted}");
+        }
+        assert!(!wakes(&[(Kind::CAPACITY, 0)]).is_over(event(Kind::WAIT, 0), ObjectKind::Semaphore));
     }
 }

@@ -156,6 +156,12 @@ fn slot_holds(model: &mut Model, file: &ProcessFile, part: &mut Part, slot: &Slo
     slot.holds.iter().map(hold).collect()
 }
 
+/// The kind of an object of the merge, if it was made in this process.
+fn kind_of(file: &ProcessFile, part: &Part, object: u32) -> ObjectKind {
+    let class = part.created.get(object as usize).and_then(|created| file.dictionary.classes.get(&created.class));
+    class.map_or(ObjectKind::Unknown, |class| class.kind)
+}
+
 fn slot_wait(
     model: &mut Model,
     file: &ProcessFile,
@@ -167,10 +173,11 @@ fn slot_wait(
     let is_complete = is_complete(file);
     let waited_for = part.merged.objects.find(event.object().0);
     let is_thread = part.threads.contains_key(&event.object().0);
+    let kind = if is_thread { ObjectKind::Thread } else { kind_of(file, part, waited_for) };
     // Of a receive that would do with another channel, that one counts as well.
     let other = part.merged.objects.find(slot.wait_object.0);
-    let is_other_over = event.kind() == Kind::RECEIVE && recording.reach.is_over(other, event, false);
-    let is_over = is_complete && (recording.reach.is_over(waited_for, event, is_thread) || is_other_over);
+    let is_other_over = event.kind() == Kind::RECEIVE && recording.reach.is_over(other, event, ObjectKind::Channel);
+    let is_over = is_complete && (recording.reach.is_over(waited_for, event, kind) || is_other_over);
     let mut object = |id: u64| (id != 0).then(|| part.tables.object(model, id));
     let (wanted, other) = match event.kind() {
         // Waits for a scope, which is no object.

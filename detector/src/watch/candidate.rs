@@ -137,8 +137,10 @@ impl<'s> Waits<'s> {
         let is_upgrade = wait.kind() == Kind::UPGRADE;
         let is_lock = is_lock(wait);
         let holders = self.holders.get(&object).filter(|_| is_lock).into_iter().flatten();
-        let holders =
-            holders.filter(move |(holder, held)| if is_upgrade { *holder != idx } else { held.excludes(mode) });
+        // Of who asks to write what it reads, the upgradable hold is the one that changes.
+        let changes = move |holder: usize, held: Mode| holder == idx && held == Mode::Upgradable;
+        let keeps = move |holder, held: Mode| if is_upgrade { !changes(holder, held) } else { held.excludes(mode) };
+        let holders = holders.filter(move |(holder, held)| keeps(*holder, *held));
         let writers = self.writers.get(&object).filter(|_| is_lock && mode == Mode::Shared).into_iter().flatten();
         let joined = self.threads.get(&object).filter(|_| wait.kind() == Kind::JOIN);
         holders.map(|(holder, _)| *holder).chain(writers.copied()).chain(joined.copied())

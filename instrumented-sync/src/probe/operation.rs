@@ -61,7 +61,7 @@ impl Operation {
         }
     }
 
-    /// Publishes a wait that is about to begin.
+    /// Publishes a wait that is about to begin: for a turn, or for so many permits.
     pub(crate) fn waits(self, ticket: u64, is_timed: bool) -> Waiting {
         let flags = if is_timed { Flags::TIMED } else { Flags::NONE };
         Waiting::begin(self.event(Kind::WAIT, flags, ticket), 0)

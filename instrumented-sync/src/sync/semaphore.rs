@@ -198,7 +198,7 @@ impl Semaphore {
         }
         let (ticket, changed) = permits.enqueue(n);
         drop(permits);
-        let waiting = operation.map(|operation| operation.waits(ticket, deadline.is_timed()));
+        let waiting = operation.map(|operation| operation.waits(n as u64, deadline.is_timed()));
         let grant = self.wait(ticket, &changed, deadline);
         if let Some(waiting) = waiting {
             waiting.end();
@@ -240,9 +240,10 @@ impl Semaphore {
         let Some(operation) = operation else { return };
         let n_held = if self.n_initial <= HELD_MAX { grant.lent } else { 0 };
         operation.acquired(n_held, flags);
-        let numbers = || grant.signals.iter().map(|(number, _)| *number).filter(|number| *number != 0);
-        numbers().for_each(|number| operation.woken(number));
-        if has_waited && n_held == 0 && numbers().next().is_none() {
+        let numbered = || grant.signals.iter().filter(|(number, _)| *number != 0);
+        // Of very many the rest stays unrecorded, as if it were still there: better no report than a wrong one.
+        numbered().for_each(|(number, n)| (0..*n.min(&HELD_MAX)).for_each(|_| operation.woken(*number)));
+        if has_waited && n_held == 0 && numbered().next().is_none() {
             operation.woken(0);
         }
     }

@@ -54,10 +54,7 @@ pub(super) fn want(model: &Model, holders: &Holders, id: ThreadId, thread: &Thre
     };
     match wait.event.kind() {
         Kind::REQUEST => all(blockers(holders, wait.object?, key.mode), None),
-        Kind::UPGRADE => {
-            let others = holders.of(wait.object?).iter().map(|(holder, _)| *holder).filter(|holder| *holder != id);
-            all(others.collect(), Some(id))
-        }
+        Kind::UPGRADE => all(kept_from_writing(holders.of(wait.object?), id), Some(id)),
         Kind::JOIN => {
             let joined = model.objects.get(wait.object?.idx())?.thread?;
             let is_over = model.threads.get(joined.idx()).is_none_or(|joined| joined.ended);
@@ -89,6 +86,19 @@ fn blockers(holders: &Holders, object: ObjectId, mode: Mode) -> Vec<ThreadId> {
     blockers.sort_unstable();
     blockers.dedup();
     blockers
+}
+
+/// Holders that keep a reader from becoming the writer. Of its own holds one is what changes, the upgradable one if
+/// there is one; a read beside it keeps the thread waiting for itself.
+fn kept_from_writing(held: &[(ThreadId, Mode)], id: ThreadId) -> Vec<ThreadId> {
+    let is_own =
+        |mode: Option<Mode>| held.iter().position(|(by, held)| *by == id && mode.is_none_or(|mode| *held == mode));
+    let changes = is_own(Some(Mode::Upgradable)).or_else(|| is_own(None));
+    let others = held.iter().enumerate().filter(|(n, _)| Some(*n) != changes);
+    let mut by: Vec<ThreadId> = others.map(|(_, (by, _))| *by).collect();
+    by.sort_unstable();
+    by.dedup();
+    by
 }
 
 fn unended_in_scope(model: &Model, owner: ThreadId, wait: &Wait) -> Vec<ThreadId> {
