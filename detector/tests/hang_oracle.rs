@@ -11,7 +11,7 @@ use detector::{
 use std::collections::{BTreeSet, HashSet};
 use trace_format::{Event, Flags, Kind, Mode, ObjectKind};
 
-const N_STATES: usize = 20_000;
+const N_STATES: usize = 6_000;
 const N_LOCKS: usize = 3;
 const N_SIGNALS: usize = 2;
 
