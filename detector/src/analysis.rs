@@ -25,7 +25,7 @@ pub const ALL_RECORDED: &str = "all-communication-recorded";
 
 /// Runs all analyses. The problems say where a bound cut one short.
 pub fn run(model: &Model, stopped: Stopped) -> (Vec<RawFinding>, Vec<Problem>) {
-    let mut findings = hang::run(model);
+    let mut findings = hang::run(model, stopped);
     let (cycles, problems) = lock_order::run(model);
     let predicted = self_deadlock::run(model).into_iter().chain(abandoned_lock::run(model)).chain(cycles);
     // What happened is not predicted as well.

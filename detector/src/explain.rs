@@ -11,6 +11,7 @@ use crate::{
     symbolize::Symbolizer,
 };
 use rustc_hash::FxHashMap;
+use trace_format::MESSAGE_MAX;
 
 /// Explains raw findings, one for each set of equal ones.
 ///
@@ -153,7 +154,8 @@ fn explain_objects(ids: &[ObjectId], model: &Model, symbolizer: &mut Symbolizer<
             type_name: object.type_name.clone(),
             label: object.label.clone(),
             created_at,
-            capacity: object.capacity,
+            // All ones stand for no bound.
+            capacity: object.capacity.filter(|capacity| *capacity < MESSAGE_MAX),
         }
     });
     let mut objects: Vec<Object> = objects.collect();

@@ -18,7 +18,7 @@ pub use build::build;
 
 pub use crate::source::Module;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 use trace_format::{Event, Flags, Kind, Mode, ObjectKind};
 
 macro_rules! dense_id {
@@ -74,15 +74,26 @@ pub struct Process {
     pub exited: bool,
     /// Whether it was still alive when the trace was read.
     pub alive: bool,
-    /// Threads that the operating system knows and that recorded nothing; of a process that is gone, its first
-    /// thread, if that recorded nothing.
+    /// Threads that recorded nothing, as the operating system said while the process was alive; of one that was killed
+    /// unseen one that stands for any.
     pub unrecorded: Vec<UnrecordedThread>,
+}
+
+impl Process {
+    /// Whether the program is a test harness: it lies where cargo puts tests, `deps/NAME-HASH`.
+    pub fn is_test_harness(&self) -> bool {
+        let path = Path::new(&self.program);
+        let is_in_deps = path.parent().is_some_and(|parent| parent.ends_with("deps"));
+        let hash = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.rsplit_once('-'));
+        let is_hash = |(_, hash): (&str, &str)| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_in_deps && hash.is_some_and(is_hash)
+    }
 }
 
 /// A thread that recorded nothing.
 #[derive(Clone, Debug, Default)]
 pub struct UnrecordedThread {
-    /// Id in the operating system.
+    /// Id in the operating system; 0 stands for any that there may have been.
     pub tid: u32,
     /// Its name there.
     pub name: String,
@@ -91,6 +102,9 @@ pub struct UnrecordedThread {
 impl UnrecordedThread {
     /// How texts call it.
     pub fn title(&self) -> String {
+        if self.tid == 0 {
+            return "threads that recorded nothing, if there were any".to_owned();
+        }
         format!("the unrecorded thread `{}`", self.name)
     }
 }
@@ -290,6 +304,21 @@ impl Epoch {
             return self.time < other.time;
         }
         other.clock.get(self.thread.idx()).is_some_and(|known| *known >= self.time)
+    }
+}
+
+impl Model {
+    /// Whether threads of a process are alive that were not started by what is recorded, so that nothing is known of
+    /// what they were given: a signal handler's thread, another library's pool. A test harness's are known: its first
+    /// thread waits for the tests, and these share nothing but static variables.
+    pub fn has_strangers(&self, process: ProcessId) -> bool {
+        let Some(of) = self.processes.get(process.idx()) else { return false };
+        let is_harness = of.is_test_harness();
+        let is_stranger = |thread: &Thread| {
+            thread.process == process
+                && !(thread.ended || thread.is_task || thread.forked_by.is_some() || thread.tid == of.pid || is_harness)
+        };
+        of.unrecorded.iter().any(|thread| !(is_harness && thread.tid == of.pid)) || self.threads.iter().any(is_stranger)
     }
 }
 

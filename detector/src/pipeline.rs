@@ -5,7 +5,7 @@ use crate::{
     finding::{Code, Coverage, Finding, Problem, Report, Stats},
     identity,
     model::{self, Model},
-    source,
+    source::{self, SeenThreads},
     symbolize::{Symbolizer, foreign_primitives},
 };
 use std::{cmp::Reverse, collections::BTreeSet, path::Path, time::Instant};
@@ -18,13 +18,25 @@ pub use crate::analysis::stall::Stopped;
 pub struct Reading {
     model: Model,
     problems: Vec<Problem>,
+    seen_threads: Vec<SeenThreads>,
 }
 
 impl Reading {
     /// Process ids of the recorded processes that were alive.
     pub fn live_processes(&self) -> Vec<i32> {
-        let live = self.model.processes.iter().filter(|process| process.alive && !process.exited);
+        let live = self.model.processes.iter().filter(|process| process.alive);
         live.filter_map(|process| i32::try_from(process.pid).ok()).collect()
+    }
+
+    /// What has to be left in the trace before its processes are ended, for the sake of who reads it afterwards.
+    pub fn seen_threads(&self) -> &[SeenThreads] {
+        &self.seen_threads
+    }
+
+    /// Whether in a process threads are alive of which nothing is known, as [`Model::has_strangers`] says.
+    pub fn has_strangers(&self, process: u32) -> bool {
+        let of = self.model.processes.iter().zip((0..).map(model::ProcessId)).filter(|(of, _)| of.pid == process);
+        of.into_iter().any(|(_, id)| self.model.has_strangers(id))
     }
 
     /// The operating system's id of a thread that a finding names: by its process's id and its number there.
@@ -43,7 +55,7 @@ pub fn read(directory: &Path) -> Reading {
         Ok(trace) => trace,
         Err(error) => {
             let problems = vec![Problem { text: error.to_string(), fatal: true }];
-            return Reading { model: Model::default(), problems };
+            return Reading { problems, ..Reading::default() };
         }
     };
     debug!(directory = %directory.display(), processes = trace.processes.len(), elapsed = ?start.elapsed(), "opened");
@@ -52,7 +64,8 @@ pub fn read(directory: &Path) -> Reading {
     let mut problems = trace.problems;
     problems.extend(built);
     debug!(events = model.n_events, threads = model.threads.len(), elapsed = ?start.elapsed(), "built the model");
-    Reading { model, problems }
+    let seen_threads = trace.processes.iter().filter_map(SeenThreads::of).collect();
+    Reading { model, problems, seen_threads }
 }
 
 /// Analyses what was read. Relative paths of sources are looked for in `directory`.
@@ -62,7 +75,7 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
     let mut report = Report { coverage: coverage(readings), stats: stats(readings), ..Report::default() };
     let mut findings = Vec::new();
     let mut hints = BTreeSet::new();
-    for Reading { model, problems } in readings {
+    for Reading { model, problems, .. } in readings {
         report.problems.extend_from_slice(problems);
         let start = Instant::now();
         let (raw, problems) = analysis::run(model, stopped);

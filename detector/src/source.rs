@@ -11,6 +11,7 @@ mod live;
 mod liveness;
 mod os_threads;
 mod recorded;
+mod seen;
 mod slots;
 mod stream;
 
@@ -19,6 +20,7 @@ pub use dictionary::{Class, Dictionary, Location, Module, ThreadRecord};
 pub use live::{LiveProcess, LiveSlots, open_slots};
 pub use os_threads::{OsThread, is_thread};
 pub use recorded::{Chunk, FileError, ProcessFile};
+pub use seen::SeenThreads;
 pub use slots::SlotState;
 pub use stream::{Cursor, Run, scan};
 
@@ -98,10 +100,16 @@ pub fn open(dir: &Path) -> Result<Trace, OpenError> {
         let path = dir.join(&name);
         if name.ends_with(PROCESS_FILE_SUFFIX) {
             match File::open(&path) {
-                Ok(file) => trace.read_process(path, Box::new(file)),
+                Ok(file) => {
+                    let seen = seen::read(&path);
+                    trace.read_process(path.clone(), Box::new(file));
+                    if let Some(process) = trace.processes.last_mut().filter(|process| process.path == path) {
+                        process.seen_threads = process.seen_threads.take().or(seen);
+                    }
+                }
                 Err(source) => trace.reject(&FileError::Io { path, source }),
             }
-        } else if name != MARKER {
+        } else if name != MARKER && !name.ends_with(seen::SUFFIX) {
             let text = format!("{} is not part of the trace and was not read: remove it", path.display());
             trace.problems.push(Problem { text, fatal: false });
         }

@@ -14,7 +14,7 @@ pub(crate) use background::start;
 use crate::{
     finding::{Certainty, Finding, Report},
     pipeline::{self, Reading, Stopped},
-    source::{self, LiveProcess, LiveSlots},
+    source::{self, LiveProcess, LiveSlots, SeenThreads},
 };
 use candidate::{Reason, Waiting};
 use rustc_hash::{FxHashSet, FxHasher};
@@ -77,6 +77,8 @@ pub struct Hang {
     /// Whether it is time to act: at once if it was observed; if it is possible, it is told first, and comes again when
     /// nothing has happened for long enough.
     pub is_settled: bool,
+    /// To be left in the trace before its processes are ended.
+    pub seen_threads: Vec<SeenThreads>,
 }
 
 /// A hang that is only possible, until nothing has happened for long enough.
@@ -87,6 +89,8 @@ struct Pending {
     activity: u64,
     since: Instant,
     is_told: bool,
+    /// Whether a thread of which nothing is known may come to help: then it is told, and no more.
+    has_strangers: bool,
 }
 
 impl Watch {
@@ -160,7 +164,16 @@ impl Watch {
         let live: Vec<u32> = processes.iter().map(|process| process.pid).collect();
         let files = source::process_files(&self.trace);
         let (findings, processes_in_it, has_bystanders) = (Vec::new(), Vec::new(), !live.is_empty());
-        let hang = Hang { report, findings, processes: processes_in_it, files, has_bystanders, is_settled: true };
+        let seen_threads = reading.seen_threads().to_vec();
+        let hang = Hang {
+            report,
+            findings,
+            processes: processes_in_it,
+            files,
+            has_bystanders,
+            is_settled: true,
+            seen_threads,
+        };
         let mut observed = hang.clone();
         let candidates: Vec<Finding> =
             hang.report.findings.iter().filter(|finding| finding.is_hang()).cloned().collect();
@@ -174,10 +187,11 @@ impl Watch {
                 self.reported.insert(waits);
                 observed.add(finding, &live);
             } else if !self.pending.iter().any(|pending| pending.waits == waits) {
+                let has_strangers = finding.threads.iter().any(|thread| reading.has_strangers(thread.process));
                 let mut hang = hang.clone();
                 hang.add(finding, &live);
-                let activity = self.activity(&processes);
-                self.pending.push(Pending { waits, hang, activity, since: Instant::now(), is_told: false });
+                let (activity, since) = (self.activity(&processes), Instant::now());
+                self.pending.push(Pending { waits, hang, activity, since, is_told: false, has_strangers });
             }
         }
         (!observed.findings.is_empty()).then_some(observed)
@@ -197,7 +211,7 @@ impl Watch {
             if pending.activity != activity {
                 (pending.activity, pending.since) = (activity, Instant::now());
             }
-            if pending.since.elapsed() < QUIET {
+            if pending.since.elapsed() < QUIET || pending.has_strangers {
                 self.pending.push(pending);
                 continue;
             }
@@ -315,10 +329,11 @@ mod tests {
             files: Vec::new(),
             has_bystanders: false,
             is_settled: true,
+            seen_threads: Vec::new(),
         };
         let activity = watch.activity(&processes);
         let since = Instant::now().checked_sub(age).unwrap();
-        watch.pending.push(Pending { waits, hang, activity, since, is_told: false });
+        watch.pending.push(Pending { waits, hang, activity, since, is_told: false, has_strangers: false });
         watch
     }
 
@@ -345,6 +360,14 @@ mod tests {
         assert!(watch.untold().is_some_and(|hang| !hang.is_settled));
         assert!(watch.untold().is_none());
         assert_eq!(watch.pending.len(), 1);
+    }
+
+    #[test]
+    fn who_may_be_helped_by_a_stranger_is_left_alone() {
+        let mut watch = pending(QUIET + Duration::from_secs(1));
+        watch.pending[0].has_strangers = true;
+        assert!(look(&mut watch, process(3, 2)).is_none());
+        assert!(watch.untold().is_some());
     }
 
     #[test]

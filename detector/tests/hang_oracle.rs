@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use detector::{
-    analysis::hang,
+    analysis::{Stopped, hang},
     finding::Certainty,
     graph::wait_for::{Assume, WaitFor},
     model::{Hold, Model, Object, ObjectId, Process, ProcessId, Releasers, Side, Site, SiteId, Thread, ThreadId, Wait},
@@ -243,7 +243,7 @@ fn stuck_is_what_no_order_of_steps_frees() {
 
 /// Every stuck thread is in a finding or behind one, and nobody else is; what is observed holds whoever may help.
 fn check_findings(model: &Model, stuck: &BTreeSet<usize>, surely: &BTreeSet<usize>) -> usize {
-    let findings = hang::run(model);
+    let findings = hang::run(model, Stopped::No);
     let mut named = BTreeSet::new();
     for finding in &findings {
         let waiting = finding.edges.iter().filter(|edge| edge.wants.is_some());

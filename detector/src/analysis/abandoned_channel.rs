@@ -19,7 +19,7 @@ pub(super) fn in_knot(scene: &Scene<'_>) -> Option<RawFinding> {
 mod tests {
     use super::*;
     use crate::{
-        analysis::{fixture::Fixture, hang},
+        analysis::{Stopped, fixture::Fixture, hang},
         finding::Certainty,
         model::{ProcessId, Side},
     };
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn a_sender_kept_by_whoever_waits_for_the_receiver() {
-        let findings = hang::run(&forgotten_sender().model);
+        let findings = hang::run(&forgotten_sender().model, Stopped::No);
         assert_eq!(findings.len(), 1, "{findings:#?}");
         assert_eq!((findings[0].code, findings[0].certainty), (Code::AbandonedChannel, Certainty::Observed));
         assert_eq!((findings[0].edges.len(), &findings[0].behind[..]), (1, &[ThreadId(0)][..]));
@@ -53,7 +53,7 @@ mod tests {
                     wait.age = Some(age);
                 }
             }
-            let findings = hang::run(&fixture.model);
+            let findings = hang::run(&fixture.model, Stopped::No);
             assert_eq!(findings.len(), n);
             assert!(findings.iter().all(|finding| finding.certainty == Certainty::Possible));
             assert!(findings.iter().all(|finding| finding.assumes[0].contains("`#3`")), "{findings:?}");
@@ -65,12 +65,12 @@ mod tests {
         let mut fixture = forgotten_sender();
         fixture.reach("C", Side::Gives, &[2], &[]);
         fixture.thread(2);
-        assert!(hang::run(&fixture.model).is_empty(), "the third thread may send");
+        assert!(hang::run(&fixture.model, Stopped::No).is_empty(), "the third thread may send");
         let mut fixture = forgotten_sender();
         fixture.model.processes[ProcessId(0).idx()].exited = true;
-        assert!(hang::run(&fixture.model).is_empty(), "a worker may be idle when the program ends");
+        assert!(hang::run(&fixture.model, Stopped::No).is_empty(), "a worker may be idle when the program ends");
         let mut fixture = forgotten_sender();
         fixture.model.threads[1].wait.as_mut().unwrap().is_over = true;
-        assert!(hang::run(&fixture.model).is_empty(), "a message has been sent");
+        assert!(hang::run(&fixture.model, Stopped::No).is_empty(), "a message has been sent");
     }
 }

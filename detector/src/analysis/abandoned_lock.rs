@@ -93,7 +93,7 @@ fn holds_for_ever(scene: &Scene<'_>, thread: ThreadId, object: ObjectId) -> bool
 mod tests {
     use super::*;
     use crate::{
-        analysis::{WhyNot, fixture::Fixture, hang},
+        analysis::{Stopped, WhyNot, fixture::Fixture, hang},
         finding::Certainty,
     };
     use trace_format::Mode::Exclusive;
@@ -105,9 +105,9 @@ mod tests {
         fixture.waits(1, &[], "A", Exclusive);
         fixture.waits(2, &[], "A", Exclusive);
         fixture.thread(3);
-        assert!(hang::run(&fixture.model).is_empty(), "its owner runs");
+        assert!(hang::run(&fixture.model, Stopped::No).is_empty(), "its owner runs");
         fixture.model.threads[0].ended = true;
-        let findings = hang::run(&fixture.model);
+        let findings = hang::run(&fixture.model, Stopped::No);
         assert_eq!(findings.len(), 1, "{findings:#?}");
         let finding = &findings[0];
         assert_eq!((finding.code, finding.certainty), (Code::AbandonedLock, Certainty::Observed));

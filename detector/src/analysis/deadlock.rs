@@ -60,14 +60,14 @@ fn too_few(scene: &Scene<'_>) -> Option<RawFinding> {
 mod tests {
     use super::*;
     use crate::{
-        analysis::{WhyNot, fixture::Fixture, hang},
+        analysis::{Stopped, WhyNot, fixture::Fixture, hang},
         finding::Certainty,
         model::Side,
     };
     use trace_format::{Kind, Mode::Exclusive};
 
     fn only(fixture: &Fixture) -> RawFinding {
-        let mut findings = hang::run(&fixture.model);
+        let mut findings = hang::run(&fixture.model, Stopped::No);
         assert_eq!(findings.len(), 1, "{findings:#?}");
         findings.remove(0)
     }
@@ -105,7 +105,7 @@ mod tests {
             fixture.waits(threads[1], &[(locks[1], Exclusive)], locks[0], Exclusive);
         }
         fixture.joins(4, 0);
-        let findings = hang::run(&fixture.model);
+        let findings = hang::run(&fixture.model, Stopped::No);
         let behind: Vec<_> = findings.iter().map(|finding| finding.behind.len()).collect();
         assert_eq!(behind, [1, 0]);
     }
@@ -136,7 +136,7 @@ mod tests {
         let helpers = &waiting.could_release;
         assert_eq!(helpers[..], [(ThreadId(1), WhyNot::Waits), (ThreadId(2), WhyNot::Waits)]);
         fixture.thread(3);
-        assert!(hang::run(&fixture.model).iter().all(|finding| finding.certainty == Certainty::Possible));
+        assert!(hang::run(&fixture.model, Stopped::No).iter().all(|finding| finding.certainty == Certainty::Possible));
     }
 
     #[test]

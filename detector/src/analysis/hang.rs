@@ -6,7 +6,7 @@
 //! that runs, sleeps, waits with a timeout or is in a system call may always be the one that comes to help.
 
 use super::{
-    Help, RawEdge, RawFinding, WhyNot, abandoned_channel, abandoned_lock, deadlock, lost_wakeup, mode_name,
+    Help, RawEdge, RawFinding, Stopped, WhyNot, abandoned_channel, abandoned_lock, deadlock, lost_wakeup, mode_name,
     self_deadlock, wait_name,
 };
 use crate::{
@@ -33,7 +33,7 @@ const KINDS: [fn(&Scene<'_>) -> Option<RawFinding>; 5] = [
 ];
 
 /// Finds the hangs.
-pub fn run(model: &Model) -> Vec<RawFinding> {
+pub fn run(model: &Model, stopped: Stopped) -> Vec<RawFinding> {
     let graph = WaitFor::new(model);
     let stuck = graph.stuck(Assume::Anybody);
     let may_be_stuck = graph.stuck(Assume::WhoKnows);
@@ -46,7 +46,12 @@ pub fn run(model: &Model) -> Vec<RawFinding> {
         if knot.threads.iter().any(|thread| stuck[thread.idx()]) {
             continue;
         }
-        let scene = Scene { model, graph: &graph, stuck: &may_be_stuck, knot: &knot, certainty: Certainty::Possible };
+        // An interrupt is no verdict: the program was idle, perhaps, until a stranger would have had work for it.
+        let of_process = |thread: &ThreadId| model.threads.get(thread.idx()).map(|thread| thread.process);
+        let has_strangers = knot.threads.iter().filter_map(of_process).any(|process| model.has_strangers(process));
+        let is_open = stopped == Stopped::Interrupted && has_strangers;
+        let certainty = if is_open { Certainty::Hazard } else { Certainty::Possible };
+        let scene = Scene { model, graph: &graph, stuck: &may_be_stuck, knot: &knot, certainty };
         findings.extend(scene.finding().filter(|_| scene.is_quiet()));
     }
     findings
@@ -191,8 +196,9 @@ impl Scene<'_> {
                 () => WhyNot::Waits,
             }
         };
-        // Nobody expects of a thread that it helps itself to what it waits for, unless it holds it.
-        let expected = want.by.iter().filter(|by| want.need == Need::All || **by != thread);
+        // Nobody expects of a thread that it helps itself to what it waits for, unless it holds it or has a sender.
+        let may_help = |by: &&ThreadId| want.need == Need::All || **by != thread || want.acted.contains(by);
+        let expected = want.by.iter().filter(may_help);
         let mut releasers: Vec<(ThreadId, WhyNot)> = expected.map(|by| (*by, why_not(*by))).collect();
         releasers.sort_by_key(|(by, why_not)| (!want.acted.contains(by), *why_not == WhyNot::Ended, *by));
         releasers.truncate(RELEASERS_MAX);

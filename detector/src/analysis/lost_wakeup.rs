@@ -29,7 +29,7 @@ pub(super) fn in_knot(scene: &Scene<'_>) -> Option<RawFinding> {
 mod tests {
     use super::*;
     use crate::{
-        analysis::{WhyNot, fixture::Fixture, hang},
+        analysis::{Stopped, WhyNot, fixture::Fixture, hang},
         finding::Certainty,
         model::{Side, SiteId},
     };
@@ -43,7 +43,7 @@ mod tests {
         fixture.thread(2);
         fixture.model.threads[2].ended = true;
         fixture.reach("C", Side::Gives, &[0, 1, 2], &[2]).idle_notify = Some((ThreadId(2), SiteId(0)));
-        let findings = hang::run(&fixture.model);
+        let findings = hang::run(&fixture.model, Stopped::No);
         assert_eq!(findings.len(), 1, "{findings:#?}");
         let finding = &findings[0];
         assert_eq!((finding.code, finding.certainty), (Code::LostWakeup, Certainty::Observed));
@@ -60,10 +60,10 @@ mod tests {
         fixture.joins(0, 1);
         fixture.reach("t", Side::Gives, &[0, 1], &[]);
         assert_eq!(
-            hang::run(&fixture.model).iter().map(|finding| finding.code).collect::<Vec<_>>(),
+            hang::run(&fixture.model, Stopped::No).iter().map(|finding| finding.code).collect::<Vec<_>>(),
             [Code::LostWakeup]
         );
         fixture.model.threads[0].wait = None;
-        assert!(hang::run(&fixture.model).is_empty(), "who runs may unpark it");
+        assert!(hang::run(&fixture.model, Stopped::No).is_empty(), "who runs may unpark it");
     }
 }

@@ -110,7 +110,7 @@ fn read_again_finding(model: &Model, read: &NestedAcquire, hold: Hold, writer: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{fixture::Fixture, hang};
+    use crate::analysis::{Stopped, fixture::Fixture, hang};
     use trace_format::{Event, Kind};
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
         {
             let mut fixture = Fixture::default();
             fixture.waits(0, &[("A", held)], "A", wanted);
-            let findings = hang::run(&fixture.model);
+            let findings = hang::run(&fixture.model, Stopped::No);
             assert_eq!(findings.len(), n, "{held:?} then {wanted:?}");
             for finding in findings {
                 assert_eq!((finding.code, finding.certainty), (Code::SelfDeadlock, Certainty::Observed));
@@ -136,7 +136,7 @@ mod tests {
         let mut fixture = Fixture::default();
         fixture.waits(0, &[("A", Mode::Shared)], "A", Mode::Exclusive);
         fixture.waits(1, &[("A", Mode::Shared)], "A", Mode::Exclusive);
-        let findings = hang::run(&fixture.model);
+        let findings = hang::run(&fixture.model, Stopped::No);
         assert_eq!(findings.len(), 1);
         assert_eq!((findings[0].code, findings[0].edges.len()), (Code::SelfDeadlock, 2));
     }
@@ -149,7 +149,7 @@ mod tests {
             let wait = fixture.model.threads[0].wait.as_mut().unwrap();
             let flags = Mode::Exclusive.flags();
             wait.event = Event::new(Kind::UPGRADE, flags, wait.event.site().0, wait.event.object(), 0);
-            hang::run(&fixture.model)
+            hang::run(&fixture.model, Stopped::No)
         };
         for alone in [Mode::Upgradable, Mode::Shared] {
             assert!(upgrading(&[("A", alone)]).is_empty(), "{alone:?}");
@@ -167,19 +167,19 @@ mod tests {
         fixture.waits(0, &[("A", Mode::Shared)], "A", Mode::Shared);
         fixture.waits(1, &[], "A", Mode::Exclusive);
         fixture.waits(2, &[], "A", Mode::Shared);
-        let findings = hang::run(&fixture.model);
+        let findings = hang::run(&fixture.model, Stopped::No);
         assert_eq!(findings.len(), 1);
         assert_eq!((findings[0].code, findings[0].help), (Code::SelfDeadlock, Help::NoRecursiveRead));
         assert_eq!((findings[0].edges.len(), &findings[0].behind[..]), (2, &[ThreadId(2)][..]));
         fixture.waits(0, &[("A", Mode::Shared)], "A", Mode::SharedRecursive);
-        assert!(hang::run(&fixture.model).is_empty(), "a recursive read does not queue");
+        assert!(hang::run(&fixture.model, Stopped::No).is_empty(), "a recursive read does not queue");
     }
 
     #[test]
     fn waiting_for_another_lock_is_nothing() {
         let mut fixture = Fixture::default();
         fixture.waits(0, &[("A", Mode::Exclusive)], "B", Mode::Exclusive);
-        assert!(hang::run(&fixture.model).is_empty());
+        assert!(hang::run(&fixture.model, Stopped::No).is_empty());
     }
 
     #[test]

@@ -47,7 +47,8 @@ fn stalled(model: &Model, process: &Process, id: ProcessId, stopped: Stopped) ->
             "the process died while threads of it were waiting; whether they could have gone on is not known"
         }
     };
-    if threads.is_empty() || process.exited {
+    // Exit handlers run in a process that has not gone yet.
+    if threads.is_empty() || process.exited && !process.alive {
         return None;
     }
     Some(RawFinding {

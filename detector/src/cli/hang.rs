@@ -101,6 +101,7 @@ mod tests {
             files: Vec::new(),
             has_bystanders: false,
             is_settled: true,
+            seen_threads: Vec::new(),
         };
         let stalls = [7, 8].map(|pid| finding(&pid.to_string(), Code::Stall, Certainty::Hazard, pid));
         for known in [Vec::new(), vec![hung]] {

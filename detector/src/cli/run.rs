@@ -12,7 +12,7 @@ use super::{
 use crate::{
     finding::{Code, Finding, ProgramEnd, Report},
     pipeline::{self, Reading, Stopped},
-    source,
+    source::{self, SeenThreads},
     suppress::Suppressions,
     watch::{self, Hang, Watch, WatchHandle},
 };
@@ -29,6 +29,7 @@ use std::{
     time::Duration,
 };
 use trace_format::TRACE_VARIABLE;
+use tracing::warn;
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -125,13 +126,14 @@ impl Attendant for Recorded<'_> {
     fn last_state(&self) -> (Reading, Vec<i32>) {
         let reading = pipeline::read(self.trace);
         let recorded = reading.live_processes();
+        leave(reading.seen_threads());
         (reading, recorded)
     }
 
     fn hang(&mut self, hang: Hang) -> Option<(Vec<i32>, Signal)> {
         let hang = hang::unknown(hang, self.suppressions)?;
         if !hang.is_settled {
-            let notice = "deadlock-check: this may be a hang; nothing is done about it while anything else happens";
+            let notice = "deadlock-check: this may be a hang; nothing is done about it while somebody may come to help";
             output::show(notice, &hang.findings, &hang.report, &self.args.report);
             return None;
         }
@@ -141,6 +143,9 @@ impl Attendant for Recorded<'_> {
         let shown = if signal.is_some() { &[] } else { hang.findings.as_slice() };
         output::show(&format!("deadlock-check: {}", on_hang.notice(&hang)), shown, &hang.report, &self.args.report);
         let processes = hang.processes.clone();
+        if signal.is_some() {
+            leave(&hang.seen_threads);
+        }
         self.hangs.push(hang);
         signal.map(|signal| (processes, signal))
     }
@@ -161,6 +166,15 @@ impl Attendant for Recorded<'_> {
             _ => "deadlock-check: this is what each thread does; once more within two seconds ends the program",
         };
         output::show(notice, &states, &report, &self.args.report);
+    }
+}
+
+/// Leaves in the trace what only live processes show.
+fn leave(seen_threads: &[SeenThreads]) {
+    for seen in seen_threads {
+        if let Err(error) = seen.leave() {
+            warn!(%error, "the trace will say less of its threads afterwards");
+        }
     }
 }
 

@@ -40,14 +40,9 @@ fn thread(thread: &model::Thread, model: &Model) -> Thread {
     Thread { process, thread: thread.number, name }
 }
 
-/// Whether a thread that nobody was seen to start was started by a test harness, which names it after the test: it is
-/// not its process's first one, and the program is where cargo puts tests, `deps/NAME-HASH`.
+/// Whether a thread that nobody was seen to start was started by a test harness, which names it after the test.
 fn is_test(process: &model::Process, tid: u32) -> bool {
-    let path = Path::new(&process.program);
-    let is_in_deps = path.parent().is_some_and(|parent| parent.ends_with("deps"));
-    let hash = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.rsplit_once('-'));
-    let is_hash = |(_, hash): (&str, &str)| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    tid != process.pid && is_in_deps && hash.is_some_and(is_hash)
+    tid != process.pid && process.is_test_harness()
 }
 
 /// How texts call an object: by its label, else by kind, type and where it was made.

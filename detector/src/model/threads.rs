@@ -114,16 +114,19 @@ fn add_releasers(model: &mut Model, file: &ProcessFile, part: &mut Part, recordi
     model.releasers.extend(releasers);
 }
 
-/// Threads of a live process that have no slot; of a process that is gone, its first thread if that recorded nothing:
-/// others may have lived, but of that one it is known.
+/// Threads that have no slot. Of a process that was killed while nobody looked it is not known whether there were any.
 fn add_unrecorded(model: &mut Model, file: &ProcessFile, part: &Part) {
     let first = part.tables.first_thread as usize;
     let is_recorded = |tid: u32| model.threads.iter().skip(first).any(|thread| thread.tid == tid);
-    let of_system = file.os_threads.iter().map(|thread| (thread.tid, thread.name.clone()));
-    let main = (file.header.pid, "main".to_owned());
-    let known: Vec<(u32, String)> = if file.os_threads.is_empty() { vec![main] } else { of_system.collect() };
-    let unrecorded = known.into_iter().filter(|(tid, _)| !is_recorded(*tid));
-    let unrecorded = unrecorded.map(|(tid, name)| UnrecordedThread { tid, name }).collect();
+    let mut known: Vec<(u32, String)> = file.seen_threads.clone().unwrap_or_default();
+    if known.is_empty() {
+        known.push((file.header.pid, "main".to_owned()));
+    }
+    known.retain(|(tid, _)| !is_recorded(*tid));
+    if file.seen_threads.is_none() && !file.header.exited {
+        known.push((0, String::new()));
+    }
+    let unrecorded = known.into_iter().map(|(tid, name)| UnrecordedThread { tid, name }).collect();
     if let Some(process) = model.processes.get_mut(part.tables.process.idx()) {
         process.unrecorded = unrecorded;
     }

@@ -134,11 +134,9 @@ impl LiveFile {
         Ok(Opened::Live(Self { bytes, header, made_ns, next, slots: Vec::new(), others: Vec::new() }))
     }
 
-    /// `None` if the process has ended, or is about to.
+    /// `None` if the process has ended. One that runs its exit handlers has not: these can hang like anything else.
     fn look(&mut self, name: &str) -> io::Result<Option<LiveProcess>> {
-        let head = bytes::copy(&self.bytes, 0, HEADER_BYTES)?;
-        let has_ended = word_at(&head, process::word::END) != 0;
-        let Some(vitals) = liveness::vitals(&self.header).filter(|_| !has_ended) else { return Ok(None) };
+        let Some(vitals) = liveness::vitals(&self.header) else { return Ok(None) };
         let len = Bytes::len(&self.bytes)?;
         self.find_chunks(len)?;
         let mut slots = Vec::new();

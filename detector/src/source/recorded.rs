@@ -5,6 +5,7 @@ use super::{
     dictionary::Dictionary,
     liveness,
     os_threads::{self, OsThread},
+    seen,
     slots::{self, SlotState},
 };
 use crate::finding::Problem;
@@ -39,6 +40,8 @@ pub struct ProcessFile {
     pub slots: Vec<SlotState>,
     /// Its threads as the operating system has them, recorded or not; empty when the process is gone.
     pub os_threads: Vec<OsThread>,
+    /// Ids and names of its threads: now, if it is alive, else as the tool saw them before it ended the process.
+    pub seen_threads: Option<Vec<(u32, String)>>,
     /// The chunks that hold events, in order of place.
     pub segments: Vec<Chunk>,
     /// The monotonic clock at the time of reading, in nanoseconds since the file was made.
@@ -140,6 +143,7 @@ impl ProcessFile {
             dictionary: Dictionary::default(),
             slots: Vec::new(),
             os_threads: Vec::new(),
+            seen_threads: None,
             segments: Vec::new(),
             now_ns: liveness::monotonic_ns().saturating_sub(made_ns),
             problems: Vec::new(),
@@ -151,6 +155,7 @@ impl ProcessFile {
         if file.alive {
             let waiting = file.slots.iter().filter(|slot| slot.wait.is_some()).map(|slot| slot.tid).collect();
             file.os_threads = os_threads::of(file.header.pid, &waiting);
+            file.seen_threads = Some(seen::names(file.header.pid, &file.os_threads));
         }
         Ok(Some(file))
     }

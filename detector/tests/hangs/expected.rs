@@ -181,6 +181,10 @@ fn ends() -> Vec<Hang> {
         "main | shared, exclusive: the parent holds it | child, join: the parent joins",
         "child | - | shared, exclusive: the child wants it",
     ];
+    let destructor = [
+        "main | total, exclusive: the summer holds it | child, join: the summer joins",
+        "child | - | total, exclusive: the destructor wants it",
+    ];
     let scope = [
         "main | shared, exclusive: the owner of the scope holds it | , scope end: scope(|scope| {",
         "scoped | - | shared, exclusive: the scoped thread wants it",
@@ -191,6 +195,7 @@ fn ends() -> Vec<Hang> {
     ];
     vec![
         hang("ends", "join_under_lock", "deadlock", vec![knot(&join, &[])]),
+        hang("ends", "destructor_under_lock", "deadlock", vec![knot(&destructor, &[])]),
         hang("ends", "scope_under_lock", "deadlock", vec![knot(&scope, &[])]),
         hang("ends", "leaked_guard", "abandoned-lock", vec![knot(&leaked, &["main"])]),
     ]

@@ -68,6 +68,13 @@ fn an_idle_program_that_was_killed_is_not_accused() {
     });
 }
 
+/// It may be told that it waits, with the stranger's name; it is not ended for it.
+#[test]
+fn who_waits_for_a_thread_that_records_nothing_is_left_alone() {
+    let (report, status) = run_command(&[], &program("idle"), &["stranger"]);
+    assert_eq!((findings(&report).len(), status), (0, 0), "{report:#}");
+}
+
 /// How long the crowd goes on, in seconds.
 fn crowd_seconds() -> u64 {
     if env::var_os("CI_FULL").is_some() { 60 } else { 10 }

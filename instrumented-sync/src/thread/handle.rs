@@ -37,8 +37,7 @@ impl<T> JoinHandle<T> {
     /// The thread panicked; the error is what it panicked with.
     #[track_caller]
     pub fn join(self) -> super::Result<T> {
-        let finished = self.native.is_finished();
-        start::join(self.thread.object(), Location::caller(), finished, || self.native.join())
+        start::join(self.thread.object(), Location::caller(), || self.native.join())
     }
 
     /// As [`std::thread::JoinHandle::is_finished`].

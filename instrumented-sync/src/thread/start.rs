@@ -73,13 +73,13 @@ impl Drop for Body {
     }
 }
 
-/// Joins by `native`, which blocks unless `finished`.
-pub(super) fn join<R>(object: u64, site: probe::Site, finished: bool, native: impl FnOnce() -> R) -> R {
+/// Joins by `native`, which may block also when the thread's closure is over: its variables have destructors.
+pub(super) fn join<R>(object: u64, site: probe::Site, native: impl FnOnce() -> R) -> R {
     let Some(site) = (object != 0).then(|| probe::site(site)).flatten() else { return native() };
     let join = Event::new(Kind::JOIN, Flags::NONE, site, ObjectId(object), 0);
-    let waiting = (!finished).then(|| probe::Waiting::begin_silent(join, 0));
+    let waiting = probe::Waiting::begin_silent(join, 0);
     let result = native();
-    waiting.inspect(|waiting| waiting.end());
+    waiting.end();
     probe::append(join);
     result
 }

@@ -35,6 +35,9 @@ fn waits(finding: &Finding, edge: &Edge) -> String {
     let kind = object.map_or("", |object| object.kind.as_str());
     let wanted = wanted(finding, edge);
     match (edge.wanted_mode.as_deref(), kind) {
+        (Some("join"), _) if object.is_some_and(|object| object.label.is_none()) => {
+            "waits for another thread to end".to_owned()
+        }
         (Some("join"), _) => format!("waits for thread `{wanted}` to end"),
         (Some("scope end"), _) => "waits for the threads of its scope to end".to_owned(),
         (Some("receive"), _) => format!("waits for a message from `{wanted}`"),
@@ -84,7 +87,9 @@ fn too_few_title(finding: &Finding) -> String {
         let wait = if n == 1 { "party waits" } else { "parties wait" };
         return format!("{n} of {parties} {wait} at `{reference}`, and nobody is left to come");
     }
-    format!("{}, and nobody is left to come", who_waits(finding))
+    let kind = barrier.map_or("", |object| object.kind.as_str());
+    let act = if kind == "semaphore" { "give one" } else { "come" };
+    format!("{}, and nobody is left to {act}", who_waits(finding))
 }
 
 /// Whether those that wait are parked.
@@ -170,6 +175,11 @@ pub(super) fn help(finding: &Finding, help: Help) -> String {
             )
         }
         Help::NotifyWhatChanged => lost_wakeup_help(finding),
+        Help::SendFirst if !finding.edges.iter().any(|edge| edge.wanted_mode.as_deref() == Some("receive")) => {
+            "one of these threads has to receive before it sends more; or give the channels more room than is ever waited \
+             for"
+                .to_owned()
+        }
         Help::SendFirst => {
             "one of these threads has to send before it waits; or give the answer a way of its own, so that nobody has \
              to receive from whoever waits for him"

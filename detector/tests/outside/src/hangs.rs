@@ -27,6 +27,7 @@ pub const ALL: &[(&str, fn())] = &[
     ("full_channel", channels::full_channel),
     ("forgotten_sender", channels::forgotten_sender),
     ("join_under_lock", ends::join_under_lock),
+    ("destructor_under_lock", ends::destructor_under_lock),
     ("scope_under_lock", ends::scope_under_lock),
     ("leaked_guard", ends::leaked_guard),
     ("once_again", wrapped::once_again),

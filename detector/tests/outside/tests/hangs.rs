@@ -14,6 +14,6 @@ tests! {
         bystanders;
     waits: early_notify early_unpark wait_under_lock lock_after_notify;
     channels: channel_cycle receive_under_lock full_channel forgotten_sender;
-    ends: join_under_lock scope_under_lock leaked_guard;
+    ends: join_under_lock destructor_under_lock scope_under_lock leaked_guard;
     wrapped: once_again cell_again once_and_lock missing_party;
 }

@@ -19,6 +19,23 @@ pub fn join_under_lock() {
     *sum += child.join().unwrap(); // the parent joins
 }
 
+/// The child's closure is over, a variable of it is not.
+pub fn destructor_under_lock() {
+    static TOTAL: Mutex<u32> = Mutex::new(0);
+    struct Count(u32);
+    impl Drop for Count {
+        fn drop(&mut self) {
+            *TOTAL.lock().unwrap() += self.0; // the destructor wants it
+        }
+    }
+    std::thread_local!(static COUNT: std::cell::RefCell<Count> = const { std::cell::RefCell::new(Count(0)) });
+    label(&TOTAL, "total");
+    let total = TOTAL.lock().unwrap(); // the summer holds it
+    let child = start("child", || COUNT.with(|count| count.borrow_mut().0 += 1));
+    child.join().unwrap(); // the summer joins
+    drop(total);
+}
+
 pub fn scope_under_lock() {
     let shared = Mutex::new(0);
     label(&shared, "shared");

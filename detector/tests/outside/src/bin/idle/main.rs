@@ -41,6 +41,7 @@ fn main() {
         "notifier_first" => notifier_first(),
         "sender_by_channel" => sender_by_channel(),
         "sender_by_static" => sender_by_static(),
+        "stranger" => stranger(),
         "stopped" => stopped(),
         "crowd" => crowd::run(seconds(&arguments)),
         "crowd_and_deadlock" => {
@@ -263,6 +264,18 @@ fn notifier_first() {
     let waiter = start("waiter", move || work(&queue));
     waiter.join().unwrap();
     notifier.join().unwrap();
+}
+
+/// A thread of std's own has the sender, and takes longer than any wait that the tool acts upon.
+fn stranger() {
+    let (message, messages) = channel();
+    let stranger = std::thread::Builder::new().name("stranger".into());
+    let stranger = stranger.spawn(move || {
+        sleep(2 * PAUSE);
+        message.send(1).unwrap();
+    });
+    messages.recv().unwrap();
+    stranger.unwrap().join().unwrap();
 }
 
 /// The sender reaches an older thread in a message.
