@@ -186,12 +186,19 @@ pub struct Wait {
 }
 
 impl Wait {
-    /// Whether it gives up after a time.
+    /// Whether it gives up after a time, or at once.
     pub fn is_timed(&self) -> bool {
-        let is_request = matches!(self.event.kind(), Kind::REQUEST | Kind::UPGRADE);
-        let flags = self.event.flags();
-        flags.has(Flags::TIMED) && !matches!(self.event.kind(), Kind::JOIN | Kind::SCOPE_END)
-            || is_request && flags.has(Flags::TRY)
+        gives_up(self.event)
+    }
+}
+
+/// Whether a wait, as a slot has it, gives up after a time, or at once.
+pub fn gives_up(wait: Event) -> bool {
+    let flags = wait.flags();
+    match wait.kind() {
+        Kind::JOIN | Kind::SCOPE_END => false,
+        Kind::REQUEST | Kind::UPGRADE => flags.has(Flags::TIMED) || flags.has(Flags::TRY),
+        _ => flags.has(Flags::TIMED),
     }
 }
 

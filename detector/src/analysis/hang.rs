@@ -179,7 +179,7 @@ impl Scene<'_> {
         }
     }
 
-    /// An edge for each hold of a thread, newest first; one without a hold if it holds nothing.
+    /// An edge of a thread with the newest of its holds, if it holds anything.
     pub(super) fn edge_with_newest_hold(&self, thread: ThreadId) -> RawEdge {
         let newest = self.model.threads.get(thread.idx()).and_then(|thread| thread.holds.last());
         self.edge(thread, newest.map(|hold| hold.object))

@@ -6,7 +6,7 @@ use crate::{
     finding::{Certainty, Code},
     model::{Hold, Model, Process, ProcessId, Thread, ThreadId},
 };
-use trace_format::{Flags, Kind};
+use trace_format::Kind;
 
 /// Whether the tool had to stop the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,10 +64,7 @@ fn stalled(model: &Model, process: &Process, id: ProcessId, stopped: Stopped) ->
 }
 
 fn waits_for_lock(thread: &Thread) -> bool {
-    thread.wait.as_ref().is_some_and(|wait| {
-        let flags = wait.event.flags();
-        wait.event.kind() == Kind::REQUEST && !flags.has(Flags::TRY) && !flags.has(Flags::TIMED)
-    })
+    thread.wait.as_ref().is_some_and(|wait| wait.event.kind() == Kind::REQUEST && !wait.is_timed())
 }
 
 /// An edge for each hold, newest first; one without a hold for a thread that holds nothing.

@@ -3,13 +3,16 @@
 //! The reasons are necessary for a hang, not sufficient: they keep pools of idle threads from being analysed at
 //! every look.
 
-use crate::source::{LiveProcess, SlotState};
+use crate::{
+    model::gives_up,
+    source::{LiveProcess, SlotState},
+};
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::{
     hash::{Hash, Hasher},
     time::Duration,
 };
-use trace_format::{Event, Flags, Kind, Mode};
+use trace_format::{Event, Kind, Mode};
 
 /// A wait of this age is looked into, and again whenever it has become twice as old.
 const OLD: Duration = Duration::from_secs(5);
@@ -37,7 +40,7 @@ pub(super) enum Reason {
 impl Waiting {
     /// The wait of a thread, if it is in one that no time ends.
     pub(super) fn of(process: &LiveProcess, slot: &SlotState) -> Option<Self> {
-        slot.wait.filter(|wait| !is_timed(*wait))?;
+        slot.wait.filter(|wait| !gives_up(*wait))?;
         Some(Self { file: hash(&process.file), thread: slot.thread, epoch: slot.epoch })
     }
 }
@@ -151,16 +154,6 @@ fn is_lock(wait: Event) -> bool {
     matches!(wait.kind(), Kind::REQUEST | Kind::UPGRADE)
 }
 
-/// Whether a wait gives up after a time, or at once.
-fn is_timed(wait: Event) -> bool {
-    let flags = wait.flags();
-    match wait.kind() {
-        Kind::JOIN | Kind::SCOPE_END => false,
-        Kind::REQUEST | Kind::UPGRADE => flags.has(Flags::TIMED) || flags.has(Flags::TRY),
-        _ => flags.has(Flags::TIMED),
-    }
-}
-
 fn hash(value: &(impl Hash + ?Sized)) -> u64 {
     let mut hasher = FxHasher::default();
     value.hash(&mut hasher);
@@ -170,7 +163,7 @@ fn hash(value: &(impl Hash + ?Sized)) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use trace_format::ObjectId;
+    use trace_format::{Flags, ObjectId};
 
     fn slot(thread: u64, holds: &[(u64, Mode)], wait: Option<(Kind, u64, Flags)>) -> SlotState {
         let event = |kind, flags, object| Event::new(kind, flags, 1, ObjectId(object), 1);
