@@ -23,12 +23,9 @@
 //! });
 //! assert_eq!(hits.into_inner().unwrap(), 4);
 //! ```
-#![cfg_attr(not(all(feature = "record", target_os = "linux")), deny(unsafe_code))]
+#![cfg_attr(not(recorded), deny(unsafe_code))]
 
-#[cfg_attr(
-    not(all(feature = "record", target_os = "linux")),
-    allow(dead_code, reason = "the recorded side is used by recording only")
-)]
+#[cfg_attr(not(recorded), allow(dead_code, reason = "the recorded side is used by recording only"))]
 mod held;
 mod native;
 pub mod resource;
@@ -36,24 +33,24 @@ pub mod signal;
 pub mod sync;
 pub mod task;
 
-#[cfg(not(all(feature = "record", target_os = "linux")))]
+#[cfg(not(recorded))]
 mod unrecorded;
-#[cfg(not(all(feature = "record", target_os = "linux")))]
+#[cfg(not(recorded))]
 use unrecorded::probe;
-#[cfg(not(all(feature = "record", target_os = "linux")))]
+#[cfg(not(recorded))]
 pub use unrecorded::{label, thread, trace};
 
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 mod identity;
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 mod probe;
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 mod recorder;
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 pub mod thread;
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 pub mod trace;
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 pub use trace::label;
 
 pub use {held::Held, trace::Labelled};

@@ -3,7 +3,7 @@
 //! One module, so that other primitives of the same shape can stand in for std's without a change elsewhere.
 
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 pub(crate) use std::{
     sync::{Once, OnceLock, mpsc},
     thread,

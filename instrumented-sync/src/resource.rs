@@ -59,7 +59,7 @@
 //! assert_eq!(COUNT.load(Ordering::Relaxed), 2);
 //! ```
 
-#[cfg_attr(not(all(feature = "record", target_os = "linux")), path = "unrecorded/resource.rs")]
+#[cfg_attr(not(recorded), path = "unrecorded/resource.rs")]
 mod record;
 
 use self::record::{Hold, Object, Requested, Waited};

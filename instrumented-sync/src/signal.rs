@@ -1,6 +1,6 @@
 //! Marking code that runs in a signal handler.
 
-#[cfg_attr(not(all(feature = "record", target_os = "linux")), path = "unrecorded/signal.rs")]
+#[cfg_attr(not(recorded), path = "unrecorded/signal.rs")]
 mod record;
 
 use std::panic::Location;

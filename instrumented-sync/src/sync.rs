@@ -2,37 +2,37 @@
 //!
 //! Where nothing can be recorded, what std has is std's.
 
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 mod attempt;
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 mod barrier;
-#[cfg_attr(not(all(feature = "record", target_os = "linux")), path = "unrecorded/channel.rs")]
+#[cfg_attr(not(recorded), path = "unrecorded/channel.rs")]
 mod channel;
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 mod completion;
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 mod condvar;
 mod deadline;
 mod latch;
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 mod lazy_lock;
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 mod mutex;
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 mod once;
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 mod once_lock;
 mod reentrant_lock;
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 mod rwlock;
 mod semaphore;
 mod upgradable;
 
 pub mod mpmc;
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 pub mod mpsc;
 
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 pub use self::{
     barrier::{Barrier, BarrierWaitResult},
     condvar::{Condvar, WaitTimeoutResult},
@@ -48,7 +48,7 @@ pub use self::{
     semaphore::{Permit, Semaphore},
     upgradable::{UpgradableGuard, UpgradableReadGuard, UpgradableRwLock, UpgradableWriteGuard},
 };
-#[cfg(not(all(feature = "record", target_os = "linux")))]
+#[cfg(not(recorded))]
 pub use std::sync::*;
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 pub use std::sync::{Arc, LockResult, OnceState, PoisonError, TryLockError, TryLockResult, Weak, atomic};

@@ -22,8 +22,8 @@
 //! ```
 
 mod mutex;
-#[cfg_attr(all(feature = "record", target_os = "linux"), path = "task/recorded.rs")]
-#[cfg_attr(not(all(feature = "record", target_os = "linux")), path = "task/unrecorded.rs")]
+#[cfg_attr(recorded, path = "task/recorded.rs")]
+#[cfg_attr(not(recorded), path = "task/unrecorded.rs")]
 mod side;
 
 pub use self::mutex::{Lock, Mutex, MutexGuard};

@@ -1,5 +1,5 @@
 //! A program whose allocator locks one of our mutexes: it runs, and its other locks are recorded.
-#![cfg(all(feature = "record", target_os = "linux"))]
+#![cfg(recorded)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -14,16 +14,16 @@ use instrumented_sync::{
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 #[path = "support/mod.rs"]
 mod support;
 
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 #[path = "annotations/recorded.rs"]
 mod recorded;
 
 /// Plays a part if the environment names one, and is nothing otherwise.
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 #[test]
 fn child() {
     support::program::play(recorded::ROLES);

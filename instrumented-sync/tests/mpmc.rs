@@ -23,16 +23,16 @@ use std::{
     time::Duration,
 };
 
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 #[path = "support/mod.rs"]
 mod support;
 
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 #[path = "mpmc/recorded.rs"]
 mod recorded;
 
 /// Plays a part if the environment names one, and is nothing otherwise.
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 #[test]
 fn child() {
     support::program::play(recorded::ROLES);

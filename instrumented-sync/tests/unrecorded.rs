@@ -12,7 +12,7 @@ macro_rules! assert_types {
     };
 }
 
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 #[test]
 fn what_waits_is_wrapped() {
     assert_types!(assert_ne: sync::Mutex<i32>, sync::RwLock<i32>, sync::Condvar, sync::mpsc::Sender<i32>);
@@ -20,7 +20,7 @@ fn what_waits_is_wrapped() {
     assert_types!(assert_ne: sync::Barrier, sync::Once, sync::OnceLock<i32>, sync::LazyLock<i32>);
 }
 
-#[cfg(not(all(feature = "record", target_os = "linux")))]
+#[cfg(not(recorded))]
 #[test]
 fn nothing_is_wrapped() {
     use instrumented_sync::trace;

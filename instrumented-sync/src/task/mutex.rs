@@ -92,7 +92,7 @@ impl<T> Mutex<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    #[cfg(all(feature = "record", target_os = "linux"))]
+    #[cfg(recorded)]
     pub(super) const fn side(&self) -> &LockSide {
         &self.side
     }

@@ -12,7 +12,7 @@
 mod instrumented;
 mod native;
 
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -41,7 +41,7 @@ fn until(mut happened: impl FnMut() -> bool) {
     }
 }
 
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 #[test]
 fn recorded() {
     use std::process::Command;

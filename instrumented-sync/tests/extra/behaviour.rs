@@ -30,7 +30,7 @@ pub(crate) fn until(what: impl Fn() -> bool) {
 }
 
 /// All of it in one process that is recorded.
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 pub(crate) fn all() {
     assert!(instrumented_sync::trace::is_recording());
     permits_bound_how_many();

@@ -8,15 +8,15 @@
     reason = "a test fails where it stands"
 )]
 
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 #[path = "../support/mod.rs"]
 mod support;
 
 mod behaviour;
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 mod recorded;
 
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 const ROLES: &[(&str, fn())] = &[
     ("behaves", behaviour::all),
     ("semaphore", recorded::semaphore),
@@ -30,7 +30,7 @@ const ROLES: &[(&str, fn())] = &[
 ];
 
 /// Plays a part if the environment names one, and is nothing otherwise.
-#[cfg(all(feature = "record", target_os = "linux"))]
+#[cfg(recorded)]
 #[test]
 fn child() {
     support::program::play(ROLES);

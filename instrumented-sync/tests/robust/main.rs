@@ -1,6 +1,6 @@
 //! Programs in trouble: killed, forked, unwound, interrupted, full up. Each is this test binary, run again with a
 //! part to play; what it recorded is read by [`support`].
-#![cfg(all(feature = "record", target_os = "linux"))]
+#![cfg(recorded)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,7 +1,7 @@
 //! The exact events of barriers and of what is initialised once, and what the slots say meanwhile.
 //!
 //! Each case is a program of its own: this test binary, run again with a part to play.
-#![cfg(all(feature = "record", target_os = "linux"))]
+#![cfg(recorded)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,0 +1,31 @@
+//! Says in one word each what the sources ask about: who the primitives are, and what this compiler's std has.
+
+use autocfg::AutoCfg;
+
+/// Versions of Rust whose standard library has something that older ones lack.
+const VERSIONS: [(usize, &str); 1] = [(92, "since_1_92")];
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-check-cfg=cfg(recorded)");
+
+    // The recorder's words are 64 bits wide and written in the order of the file's.
+    let can_record = target("OS") == "linux" && target("POINTER_WIDTH") == "64" && target("ENDIAN") == "little";
+    if can_record && std::env::var_os("CARGO_FEATURE_RECORD").is_some() {
+        println!("cargo::rustc-cfg=recorded");
+    }
+
+    // A compiler that cannot be asked is taken for the oldest that is supported.
+    let compiler = AutoCfg::new().ok();
+    for (minor, name) in VERSIONS {
+        println!("cargo::rustc-check-cfg=cfg({name})");
+        if compiler.as_ref().is_some_and(|compiler| compiler.probe_rustc_version(1, minor)) {
+            println!("cargo::rustc-cfg={name}");
+        }
+    }
+}
+
+/// What cargo says of the target.
+fn target(property: &str) -> String {
+    std::env::var(format!("CARGO_CFG_TARGET_{property}")).unwrap_or_default()
+}
