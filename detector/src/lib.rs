@@ -6,6 +6,7 @@ pub mod cli;
 pub mod explain;
 pub mod finding;
 pub mod graph;
+pub mod history;
 pub mod identity;
 pub mod merge;
 pub mod model;
