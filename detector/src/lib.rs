@@ -11,6 +11,7 @@ pub mod identity;
 pub mod merge;
 pub mod model;
 pub mod pipeline;
+pub mod prediction;
 pub mod render;
 pub mod source;
 pub mod suppress;
