@@ -69,10 +69,10 @@ impl Explorer<'_> {
         while let Some(state) = open.pop() {
             found.extend((0..self.threads.len()).filter_map(|thread| self.cycle(&state, thread)));
             for thread in 0..self.threads.len() {
-                if let Some(next) = self.step(&state, thread) {
-                    if seen.insert(next.clone()) {
-                        open.push(next);
-                    }
+                if let Some(next) = self.step(&state, thread)
+                    && seen.insert(next.clone())
+                {
+                    open.push(next);
                 }
             }
         }

@@ -51,7 +51,7 @@ fn program(numbers: &mut Numbers, n_locks: usize, shape: &Shape) -> Vec<Step> {
     let mut program = Vec::new();
     for _ in 0..numbers.within(&shape.n_nests) {
         let mut held = Vec::new();
-        for _ in 0..1 + numbers.below(3) {
+        for _ in 0..=numbers.below(3) {
             access(numbers, shape, &mut program);
             let lock = numbers.below(n_locks) as u32;
             if !held.contains(&lock) {
@@ -109,7 +109,7 @@ fn schedule(numbers: &mut Numbers, mut history: History, programs: &[Vec<Step>],
         }
         // Long stretches of one thread, as on real machines, and short ones.
         let thread = enabled[numbers.below(enabled.len())];
-        for _ in 0..1 + numbers.below(4) {
+        for _ in 0..=numbers.below(4) {
             let Some((kind, target)) = programs[thread].get(done[thread]).copied() else { break };
             let is_free = kind != Kind::Acquire || owners[target as usize].is_none();
             let is_over = kind != Kind::Join || done[target as usize] == programs[target as usize].len();
