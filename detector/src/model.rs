@@ -8,6 +8,7 @@ mod held;
 mod kernel;
 mod knowledge;
 mod nested;
+mod of_history;
 mod overlap;
 mod process;
 mod reach;
@@ -15,6 +16,7 @@ mod tables;
 mod threads;
 
 pub use build::build;
+pub use of_history::{of_history, site_of};
 
 pub use crate::source::Module;
 
