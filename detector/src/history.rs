@@ -5,6 +5,7 @@
 mod names;
 
 pub use names::Names;
+pub use trace_format::Mode;
 
 /// What an operation does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -91,9 +92,21 @@ pub struct Operation {
     pub place: u32,
     /// What.
     pub kind: Kind,
+    /// Of an acquire and its release: which other holders it excludes.
+    pub mode: Mode,
+    /// Of an acquire: whether it waits until it succeeds. One that gives up, at once or after a time, may hold but does
+    /// not hang.
+    pub may_wait: bool,
 }
 
 const _: () = assert!(size_of::<Operation>() == 16);
+
+impl Operation {
+    /// An operation; an acquire is exclusive and waits.
+    pub const fn new(thread: u32, kind: Kind, target: u32, place: u32) -> Self {
+        Self { thread, target, place, kind, mode: Mode::Exclusive, may_wait: true }
+    }
+}
 
 /// A run: its operations in the order in which they happened, and what their numbers stand for.
 #[derive(Clone, Debug, Default)]

@@ -19,7 +19,9 @@
 //! A reordering keeps the order of each thread, lets every read see the write that it saw, or the initial value, and starts
 //! and joins threads as they were.
 //!
-//! Locks are exclusive here, and released by whom they were acquired. Re-entrant acquires are not in a history.
+//! Beyond the paper: locks are held in modes ([`Mode`]), of which some exclude each other, and by guards that another
+//! thread may drop; who gives up waits in no deadlock, but may hold. A reader that queues behind a writer is not blocked by
+//! other readers here. Re-entrant acquires are not in a history.
 
 mod check;
 mod clocks;
@@ -40,9 +42,11 @@ use self::{
     pattern::Patterns,
     reversal::{Budget, Settled},
 };
-use crate::history::History;
+use crate::history::{History, Mode};
 use rustc_hash::FxHashSet;
 use std::collections::BTreeSet;
+
+const MODES: [Mode; 4] = [Mode::Exclusive, Mode::Shared, Mode::Upgradable, Mode::SharedRecursive];
 
 /// Choices of places that are looked at for one pattern.
 const PLACES_MAX: usize = 256;

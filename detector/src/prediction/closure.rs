@@ -2,13 +2,20 @@
 //! critical sections, so that certain events can.
 //!
 //! `I` of the paper is a set of events closed under `TS`, told by one local time per thread. It is sync-preserving closed
-//! if of two sections of one lock that begin in it the earlier one, by the trace, also ends in it.
+//! if of two sections that exclude each other and both begin in it the earlier one, by the trace, also ends in it.
 //!
-//! A worklist: whenever a thread's part of `I` grows, its sections that are now in it are looked at, each once. For
-//! each lock the latest of the sections in `I` is known; the loser of a comparison with it must end in `I`. That is a
-//! fixpoint by construction. (A published implementation repeats over all locks, once, and misses deadlocks.)
+//! A worklist: whenever a thread's part of `I` grows, its sections that are now in it are looked at, each once. For each
+//! lock and mode the latest of the sections in `I` is known, and those that need not end so far. That is a fixpoint by
+//! construction. (A published implementation repeats over all locks, once, and misses deadlocks.)
+//!
+//! Of exclusive sections that is the paper's. Modes are ours: sections that do not exclude each other say nothing of
+//! each other, so that two readers may both be left open, and a reader ends only for a later writer, or a writer for any
+//! later one.
 
-use super::past::{Event, NONE, Occurrence, Past, Section};
+use super::{
+    MODES,
+    past::{Event, Occurrence, Past, Section},
+};
 
 /// An ideal that grows.
 #[derive(Debug)]
@@ -18,12 +25,20 @@ pub(super) struct Closure<'a> {
     ideal: Vec<u32>,
     /// Per thread the first section that was not looked at.
     next: Vec<u32>,
-    /// Per lock the latest section in the set: thread and index.
-    latest: Vec<(u32, u32)>,
-    /// Locks whose `latest` is set, to take it back.
+    locks: Vec<Lock>,
+    /// Locks that are not as they were at first, to take that back.
     touched: Vec<u32>,
     pending: Vec<u32>,
     is_pending: Vec<bool>,
+}
+
+/// The sections of one lock that are in the set.
+#[derive(Clone, Debug, Default)]
+struct Lock {
+    /// Per mode the index, in the history, of the latest one's acquire, plus 1.
+    latest: [u32; 4],
+    /// Those that need not end: thread and index.
+    open: Vec<(u32, u32)>,
 }
 
 /// The set cannot be closed: a section that has to end never did.
@@ -37,7 +52,7 @@ impl<'a> Closure<'a> {
             past,
             ideal: vec![0; past.n_threads],
             next: vec![0; past.n_threads],
-            latest: vec![(NONE, NONE); past.n_locks],
+            locks: vec![Lock::default(); past.n_locks],
             touched: Vec::new(),
             pending: Vec::new(),
             is_pending: vec![false; past.n_threads],
@@ -49,7 +64,9 @@ impl<'a> Closure<'a> {
         self.ideal.fill(0);
         self.next.fill(0);
         for lock in self.touched.drain(..) {
-            self.latest[lock as usize] = (NONE, NONE);
+            let lock = &mut self.locks[lock as usize];
+            lock.latest = [0; 4];
+            lock.open.clear();
         }
         for thread in self.pending.drain(..) {
             self.is_pending[thread as usize] = false;
@@ -118,21 +135,32 @@ impl<'a> Closure<'a> {
     }
 
     fn begin_section(&mut self, this: (u32, u32), section: &Section) -> Result<(), Infeasible> {
-        let latest = &mut self.latest[section.lock as usize];
-        if latest.0 == NONE {
-            *latest = this;
+        let past = self.past;
+        let lock = &mut self.locks[section.lock as usize];
+        if lock.latest == [0; 4] {
             self.touched.push(section.lock);
-            return Ok(());
         }
-        let other = &self.past.sections[latest.0 as usize][latest.1 as usize];
-        let loser = if other.index < section.index {
-            *latest = this;
-            other
+        let latest = &mut lock.latest[section.mode as usize];
+        *latest = (*latest).max(section.index + 1);
+        let has_later =
+            MODES.iter().any(|mode| mode.excludes(section.mode) && lock.latest[*mode as usize] > section.index + 1);
+        let mut ends = Vec::new();
+        lock.open.retain(|(thread, of)| {
+            let other = &past.sections[*thread as usize][*of as usize];
+            let must_end = other.index < section.index && other.mode.excludes(section.mode);
+            if must_end {
+                ends.push(other.release);
+            }
+            !must_end
+        });
+        if has_later {
+            ends.push(section.release);
         } else {
-            section
-        };
-        let release = loser.release.ok_or(Infeasible)?;
-        self.add(release);
+            lock.open.push(this);
+        }
+        for release in ends {
+            self.add(release.ok_or(Infeasible)?);
+        }
         Ok(())
     }
 }

@@ -6,7 +6,7 @@
 //! `e`'s own component is its local time and the others are shared with the thread's events around it ([`Clocks`]).
 
 use super::clocks::{ClockId, Clocks};
-use crate::history::{History, Kind, Operation};
+use crate::history::{History, Kind, Mode, Operation};
 use rustc_hash::FxHashMap;
 
 /// Stands for "none" among threads, sections and positions.
@@ -28,17 +28,20 @@ pub(super) struct Section {
     /// Local time of the acquire.
     pub(super) lt: u32,
     pub(super) lock: u32,
+    pub(super) mode: Mode,
     /// Index of the acquire in the history.
     pub(super) index: u32,
     /// The matching release; `None` if the lock was never released.
     pub(super) release: Option<Event>,
 }
 
-/// An abstract acquire, `eta` of the paper: all acquires by one thread of one lock under the same locks.
+/// An abstract acquire, `eta` of the paper: all acquires by one thread of one lock, in one mode, under the same locks. Only
+/// of those that wait: whoever gives up is in no deadlock.
 #[derive(Clone, Debug)]
 pub(super) struct AbstractAcquire {
     pub(super) thread: u32,
     pub(super) lock: u32,
+    pub(super) mode: Mode,
     /// Index into [`Past::held_sets`].
     pub(super) held: u32,
     /// `F(eta)`: its acquires, in order.
@@ -58,6 +61,9 @@ pub(super) struct Occurrence {
     pub(super) place: u32,
 }
 
+/// A lock that is held, and how.
+pub(super) type Hold = (u32, Mode);
+
 /// What the pass found.
 #[derive(Debug)]
 pub(super) struct Past {
@@ -67,8 +73,8 @@ pub(super) struct Past {
     /// Sections of each thread, in order.
     pub(super) sections: Vec<Vec<Section>>,
     pub(super) acquires: Vec<AbstractAcquire>,
-    /// Sets of locks, sorted.
-    pub(super) held_sets: Vec<Box<[u32]>>,
+    /// Sets of locks with modes, sorted.
+    pub(super) held_sets: Vec<Box<[Hold]>>,
 }
 
 impl Past {
@@ -81,7 +87,7 @@ impl Past {
         pass.past
     }
 
-    pub(super) fn held(&self, acquire: &AbstractAcquire) -> &[u32] {
+    pub(super) fn held(&self, acquire: &AbstractAcquire) -> &[Hold] {
         &self.held_sets[acquire.held as usize]
     }
 }
@@ -92,22 +98,20 @@ struct Thread {
     clock: Vec<u32>,
     /// The copy of `clock`, if there is one of its present state.
     copy: Option<ClockId>,
-    /// Locks held, oldest first.
-    held: Vec<u32>,
+    /// Locks held, oldest first, each with the thread's section that holds it.
+    held: Vec<(Hold, u32)>,
 }
 
 struct Pass {
     past: Past,
     threads: Vec<Thread>,
-    /// The section that holds a lock: thread, and index among its sections.
-    owners: Vec<(u32, u32)>,
     /// The latest write of each variable that several threads use.
     writes: Vec<Option<Event>>,
     is_shared: Vec<bool>,
-    held_sets: FxHashMap<Box<[u32]>, u32>,
-    /// By thread, lock and held set.
-    acquires: FxHashMap<(u32, u32, u32), u32>,
-    sorted: Vec<u32>,
+    held_sets: FxHashMap<Box<[Hold]>, u32>,
+    /// By thread, hold and held set.
+    acquires: FxHashMap<(u32, Hold, u32), u32>,
+    sorted: Vec<Hold>,
 }
 
 impl Pass {
@@ -124,7 +128,6 @@ impl Pass {
                 held_sets: Vec::new(),
             },
             threads: (0..n_threads).map(|_| thread()).collect(),
-            owners: vec![(NONE, NONE); n_locks],
             writes: vec![None; history.variables.len()],
             is_shared: shared_variables(history),
             held_sets: FxHashMap::default(),
@@ -189,35 +192,37 @@ impl Pass {
     }
 
     fn acquire(&mut self, index: u32, operation: &Operation) {
-        let Operation { thread, target: lock, place, .. } = *operation;
+        let Operation { thread, target: lock, place, mode, may_wait, .. } = *operation;
         let lt = self.threads[thread as usize].lt;
-        if !self.threads[thread as usize].held.is_empty() {
+        if may_wait && !self.threads[thread as usize].held.is_empty() {
             let clock = self.event(thread).clock;
-            let acquire = self.abstract_acquire(thread, lock);
+            let acquire = self.abstract_acquire(thread, (lock, mode));
             self.past.acquires[acquire as usize].occurrences.push(Occurrence { lt, clock, index, place });
         }
         let sections = &mut self.past.sections[thread as usize];
-        self.owners[lock as usize] = (thread, sections.len() as u32);
-        sections.push(Section { lt, lock, index, release: None });
-        self.threads[thread as usize].held.push(lock);
+        self.threads[thread as usize].held.push(((lock, mode), sections.len() as u32));
+        sections.push(Section { lt, lock, mode, index, release: None });
     }
 
+    /// Ends the thread's newest section of the lock, or that of whoever has one: a guard may be dropped by another thread.
     fn release(&mut self, thread: u32, lock: u32) {
-        let (owner, section) = std::mem::replace(&mut self.owners[lock as usize], (NONE, NONE));
-        if owner == NONE {
-            return;
-        }
+        let of = |thread: &Thread| thread.held.iter().rposition(|((held, _), _)| *held == lock);
+        let owner = if of(&self.threads[thread as usize]).is_some() {
+            Some(thread as usize)
+        } else {
+            self.threads.iter().position(|thread| of(thread).is_some())
+        };
+        let Some(owner) = owner else { return };
         let release = self.event(thread);
-        self.past.sections[owner as usize][section as usize].release = Some(release);
-        let held = &mut self.threads[owner as usize].held;
-        if let Some(at) = held.iter().rposition(|held| *held == lock) {
-            held.remove(at);
+        if let Some(at) = of(&self.threads[owner]) {
+            let (_, section) = self.threads[owner].held.remove(at);
+            self.past.sections[owner][section as usize].release = Some(release);
         }
     }
 
-    fn abstract_acquire(&mut self, thread: u32, lock: u32) -> u32 {
+    fn abstract_acquire(&mut self, thread: u32, (lock, mode): Hold) -> u32 {
         self.sorted.clear();
-        self.sorted.extend_from_slice(&self.threads[thread as usize].held);
+        self.sorted.extend(self.threads[thread as usize].held.iter().map(|(hold, _)| *hold));
         self.sorted.sort_unstable();
         let held = if let Some(held) = self.held_sets.get(self.sorted.as_slice()) {
             *held
@@ -228,8 +233,8 @@ impl Pass {
             held
         };
         let acquires = &mut self.past.acquires;
-        *self.acquires.entry((thread, lock, held)).or_insert_with(|| {
-            acquires.push(AbstractAcquire { thread, lock, held, occurrences: Vec::new() });
+        *self.acquires.entry((thread, (lock, mode), held)).or_insert_with(|| {
+            acquires.push(AbstractAcquire { thread, lock, mode, held, occurrences: Vec::new() });
             acquires.len() as u32 - 1
         })
     }

@@ -3,8 +3,11 @@
 //! The graph of abstract acquires is not built: it has an edge for every pair of which the one wants what the other
 //! holds, which is quadratic. Its edges are found from lists of who holds a lock, among the locks that lie on cycles.
 
-use super::past::{AbstractAcquire, Past};
-use crate::graph::Components;
+use super::{
+    MODES,
+    past::{AbstractAcquire, Past},
+};
+use crate::{graph::Components, history::Mode};
 use rustc_hash::FxHashSet;
 
 /// Steps of the search, so that a graph with exponentially many cycles ends it: a few seconds.
@@ -14,8 +17,8 @@ const STEPS_MAX: u64 = 20_000_000;
 #[derive(Debug)]
 pub(super) struct Patterns<'a> {
     past: &'a Past,
-    /// Per lock the abstract acquires that hold it.
-    holding: Vec<Vec<u32>>,
+    /// Per lock the abstract acquires that hold it, and how.
+    holding: Vec<Vec<(u32, Mode)>>,
     starts: Vec<u32>,
 }
 
@@ -25,17 +28,17 @@ pub(super) struct CutShort;
 
 impl<'a> Patterns<'a> {
     pub(super) fn new(past: &'a Past) -> Self {
-        let wants = past.acquires.iter().flat_map(|eta| past.held(eta).iter().map(|held| (*held, eta.lock)));
+        let wants = past.acquires.iter().flat_map(|eta| past.held(eta).iter().map(|(held, _)| (*held, eta.lock)));
         // Each edge once: a lock under another one is taken in many sets of held locks.
         let edges: FxHashSet<(u32, u32)> = wants.collect();
         let components = Components::new(past.n_locks, edges);
         let mut holding = vec![Vec::new(); past.n_locks];
         let mut starts = Vec::new();
         for (eta, acquire) in (0..).zip(&past.acquires) {
-            let held = past.held(acquire).iter().filter(|held| components.are_together(**held, acquire.lock));
+            let held = past.held(acquire).iter().filter(|(held, _)| components.are_together(*held, acquire.lock));
             let n_before = starts.len();
-            for lock in held {
-                holding[*lock as usize].push(eta);
+            for (lock, mode) in held {
+                holding[*lock as usize].push((eta, *mode));
                 if starts.len() == n_before {
                     starts.push(eta);
                 }
@@ -44,14 +47,13 @@ impl<'a> Patterns<'a> {
         Self { past, holding, starts }
     }
 
-    /// Calls `found` with each pattern once: distinct threads, of which the first has the least number, and no lock held
-    /// by two of them.
+    /// Calls `found` with each pattern once: distinct threads, of which the first has the least number, each blocked by the
+    /// next one, and no two of which hold a lock in modes that exclude each other.
     ///
-    /// No pattern contains another one: a thread that could close the cycle early holds what the last one wants, and so
-    /// does whoever comes after it.
+    /// None contains another one: where a thread is blocked by two of them, a shorter cycle says it all.
     pub(super) fn for_each(&self, mut found: impl FnMut(&[u32])) -> Result<(), CutShort> {
         let mut search =
-            Search { path: Vec::new(), is_held: vec![false; self.past.n_locks], threads: FxHashSet::default() };
+            Search { path: Vec::new(), held: vec![[0; 4]; self.past.n_locks], threads: FxHashSet::default() };
         let mut n_steps = 0;
         for start in &self.starts {
             self.from(*start, &mut search, &mut n_steps, &mut found)?;
@@ -72,7 +74,7 @@ impl<'a> Patterns<'a> {
         search.push(self.past, start);
         while let Some(at) = next.last_mut() {
             let last = &self.past.acquires[search.path[search.path.len() - 1] as usize];
-            let Some(eta) = self.holding[last.lock as usize].get(*at) else {
+            let Some((eta, mode)) = self.holding[last.lock as usize].get(*at).copied() else {
                 next.pop();
                 search.pop(self.past);
                 continue;
@@ -82,12 +84,17 @@ impl<'a> Patterns<'a> {
             if *n_steps > STEPS_MAX {
                 return Err(CutShort);
             }
-            let acquire = &self.past.acquires[*eta as usize];
-            if acquire.thread <= first.thread || !search.admits(self.past, acquire) {
+            let acquire = &self.past.acquires[eta as usize];
+            if acquire.thread <= first.thread || !mode.excludes(last.mode) || !search.admits(self.past, acquire) {
                 continue;
             }
-            search.push(self.past, *eta);
-            if self.past.held(first).binary_search(&acquire.lock).is_ok() {
+            let n_blocking = search.n_blocking(acquire);
+            let is_closed = blocks(self.past, first, acquire);
+            if n_blocking > u32::from(is_closed) {
+                continue;
+            }
+            search.push(self.past, eta);
+            if is_closed {
                 found(&search.path);
                 search.pop(self.past);
             } else {
@@ -98,38 +105,47 @@ impl<'a> Patterns<'a> {
     }
 }
 
+/// Whether one holds what the other wants.
+fn blocks(past: &Past, holder: &AbstractAcquire, wanting: &AbstractAcquire) -> bool {
+    past.held(holder).iter().any(|(lock, mode)| *lock == wanting.lock && mode.excludes(wanting.mode))
+}
+
 /// A path of the search.
 struct Search {
     path: Vec<u32>,
-    is_held: Vec<bool>,
+    /// Per lock how many of the path hold it in each mode.
+    held: Vec<[u32; 4]>,
     threads: FxHashSet<u32>,
 }
 
 impl Search {
+    /// Whether what an acquire's thread holds can be held together with what those on the path hold.
     fn admits(&self, past: &Past, acquire: &AbstractAcquire) -> bool {
-        !self.threads.contains(&acquire.thread) && past.held(acquire).iter().all(|lock| !self.is_held[*lock as usize])
+        let is_free = |(lock, mode): &(u32, Mode)| self.n_excluding(*lock, *mode) == 0;
+        !self.threads.contains(&acquire.thread) && past.held(acquire).iter().all(is_free)
+    }
+
+    /// How many of the path hold what an acquire wants.
+    fn n_blocking(&self, acquire: &AbstractAcquire) -> u32 {
+        self.n_excluding(acquire.lock, acquire.mode)
+    }
+
+    fn n_excluding(&self, lock: u32, mode: Mode) -> u32 {
+        let held = &self.held[lock as usize];
+        MODES.into_iter().filter(|other| other.excludes(mode)).map(|other| held[other as usize]).sum()
     }
 
     fn push(&mut self, past: &Past, eta: u32) {
+        let acquire = &past.acquires[eta as usize];
         self.path.push(eta);
-        self.mark(past, eta, true);
+        self.threads.insert(acquire.thread);
+        past.held(acquire).iter().for_each(|(lock, mode)| self.held[*lock as usize][*mode as usize] += 1);
     }
 
     fn pop(&mut self, past: &Past) {
-        if let Some(eta) = self.path.pop() {
-            self.mark(past, eta, false);
-        }
-    }
-
-    fn mark(&mut self, past: &Past, eta: u32, is_held: bool) {
+        let Some(eta) = self.path.pop() else { return };
         let acquire = &past.acquires[eta as usize];
-        for lock in past.held(acquire) {
-            self.is_held[*lock as usize] = is_held;
-        }
-        if is_held {
-            self.threads.insert(acquire.thread);
-        } else {
-            self.threads.remove(&acquire.thread);
-        }
+        self.threads.remove(&acquire.thread);
+        past.held(acquire).iter().for_each(|(lock, mode)| self.held[*lock as usize][*mode as usize] -= 1);
     }
 }

@@ -1,7 +1,7 @@
 //! Witness schedules, and their replay: nothing is called proven before its schedule was gone through, step by step,
 //! against the trace, by code that shares nothing with what found it.
 
-use crate::history::{History, Kind, Operation};
+use crate::history::{History, Kind, Mode, Operation};
 use std::fmt;
 
 /// An order of operations of the history, after which each of some threads wants what another one of them holds.
@@ -24,7 +24,7 @@ pub enum Refuted {
     NotStarted(u32),
     /// It acquires what is held.
     Held(u32),
-    /// It releases what its thread does not hold.
+    /// It releases what nobody holds.
     NotHeld(u32),
     /// It reads what another operation wrote than in the trace.
     OtherWrite(u32),
@@ -40,7 +40,7 @@ impl fmt::Display for Refuted {
             Self::OutOfTurn(index) => (index, "is not the next one of its thread"),
             Self::NotStarted(index) => (index, "comes before its thread is started"),
             Self::Held(index) => (index, "acquires what is held"),
-            Self::NotHeld(index) => (index, "releases what its thread does not hold"),
+            Self::NotHeld(index) => (index, "releases what nobody holds"),
             Self::OtherWrite(index) => (index, "reads what another operation wrote"),
             Self::NotEnded(index) => (index, "joins a thread that has not ended"),
             Self::NotBlocked(index) => (index, "is not blocked by the next thread"),
@@ -68,7 +68,8 @@ pub struct Replay<'a> {
 /// The state of a run, at one point of a schedule.
 struct State {
     turns: Vec<u32>,
-    owners: Vec<u32>,
+    /// Per lock who holds it, and how.
+    holders: Vec<Vec<(u32, Mode)>>,
     writes: Vec<u32>,
     is_started: Vec<bool>,
 }
@@ -102,7 +103,7 @@ impl<'a> Replay<'a> {
     pub fn check(&self, witness: &Witness) -> Result<(), Refuted> {
         let mut state = State {
             turns: vec![0; self.n_turns.len()],
-            owners: vec![NONE; self.history.locks.len()],
+            holders: vec![Vec::new(); self.history.locks.len()],
             writes: vec![NONE; self.history.variables.len()],
             is_started: self.is_forked.iter().map(|is_forked| !is_forked).collect(),
         };
@@ -116,7 +117,10 @@ impl<'a> Replay<'a> {
             let is_blocked = n > 1
                 && operation.kind == Kind::Acquire
                 && next.thread != operation.thread
-                && state.owners[operation.target as usize] == next.thread;
+                && operation.may_wait
+                && state.holders[operation.target as usize]
+                    .iter()
+                    .any(|(holder, mode)| *holder == next.thread && mode.excludes(operation.mode));
             if !is_blocked {
                 return Err(Refuted::NotBlocked(*index));
             }
@@ -141,14 +145,24 @@ impl<'a> Replay<'a> {
     }
 
     fn step(&self, index: u32, state: &mut State) -> Result<(), Refuted> {
-        let Operation { thread, target, kind, .. } = *self.turn(index, state)?;
+        let Operation { thread, target, kind, mode, .. } = *self.turn(index, state)?;
         state.turns[thread as usize] += 1;
         let target = target as usize;
         match kind {
-            Kind::Acquire if state.owners[target] != NONE => return Err(Refuted::Held(index)),
-            Kind::Acquire => state.owners[target] = thread,
-            Kind::Release if state.owners[target] != thread => return Err(Refuted::NotHeld(index)),
-            Kind::Release => state.owners[target] = NONE,
+            Kind::Acquire => {
+                if state.holders[target].iter().any(|(_, held)| held.excludes(mode)) {
+                    return Err(Refuted::Held(index));
+                }
+                state.holders[target].push((thread, mode));
+            }
+            Kind::Release => {
+                // Another thread may drop a guard.
+                let holders = &mut state.holders[target];
+                let own = holders.iter().rposition(|(holder, held)| (*holder, *held) == (thread, mode));
+                let of_mode = || holders.iter().rposition(|(_, held)| *held == mode);
+                let at = own.or_else(of_mode).ok_or(Refuted::NotHeld(index))?;
+                holders.remove(at);
+            }
             Kind::Read if state.writes[target] != self.seen[index as usize] => return Err(Refuted::OtherWrite(index)),
             Kind::Write => state.writes[target] = index,
             Kind::Fork => state.is_started[target] = true,

@@ -6,17 +6,18 @@
 //! * Only operations that the acquires need, or that end a section that has to begin ([`Scope`]).
 //! * Operations that can only help are done at once: releases, reads, forks, joins, and writes that nobody else sees.
 //!   They disable nothing, and whatever order reaches the goal reaches it with them done as well.
-//! * A section that cannot end before the goal comes after all others of its lock that have to happen.
+//! * A section that cannot end before the goal comes after all others that it excludes and that have to happen.
 //! * A write waits for the reads of the value that it replaces, if these have to happen.
 //!
 //! Each of these keeps a schedule if there is one, so a search that ends without a bound has settled the question. Sound by
 //! replay, complete by an exhaustive search in the tests.
 
 use super::{
+    MODES,
     moves::{Moves, NONE},
     past::{Event, Occurrence, Past},
 };
-use crate::history::{History, Kind};
+use crate::history::{History, Kind, Mode};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What came of a search.
@@ -120,15 +121,16 @@ struct Search<'a> {
     /// Threads with something to do.
     active: Vec<u32>,
     done: Vec<u32>,
-    owners: Vec<u32>,
+    /// Per lock how many hold it in each mode.
+    holders: Vec<[u32; 4]>,
     writes: Vec<u32>,
     /// Hash of `writes`.
     written: u64,
     is_started: Vec<bool>,
     /// Reads to come of a value, by write or by variable for initial values: how many have to happen, how many may.
     readers: FxHashMap<(u32, u32), (u32, u32)>,
-    /// Per lock, sections to come that have to happen and can end.
-    n_to_come: Vec<u32>,
+    /// Per lock and mode, sections to come that have to happen and can end.
+    to_come: Vec<[u32; 4]>,
     /// Operations done, with the write that each replaced.
     log: Vec<(u32, u32)>,
     seen: FxHashSet<(Vec<u32>, u64)>,
@@ -143,12 +145,12 @@ impl<'a> Search<'a> {
             budget,
             active: (0..).take(past.n_threads).filter(|thread| scope.may[*thread as usize] > 0).collect(),
             done: vec![0; past.n_threads],
-            owners: vec![NONE; past.n_locks],
+            holders: vec![[0; 4]; past.n_locks],
             writes: vec![NONE; history.variables.len()],
             written: 0,
             is_started: moves.is_forked.iter().map(|is_forked| !is_forked).collect(),
             readers: FxHashMap::default(),
-            n_to_come: vec![0; past.n_locks],
+            to_come: vec![[0; 4]; past.n_locks],
             log: Vec::new(),
             seen: FxHashSet::default(),
         };
@@ -170,7 +172,7 @@ impl<'a> Search<'a> {
                 readers.0 += u32::from(lt <= must);
                 readers.1 += 1;
             } else if operation.kind == Kind::Acquire && lt <= must && !self.scope.endless.contains(index) {
-                self.n_to_come[operation.target as usize] += 1;
+                self.to_come[operation.target as usize][operation.mode as usize] += 1;
             }
         }
     }
@@ -257,8 +259,8 @@ impl<'a> Search<'a> {
         let target = operation.target as usize;
         match operation.kind {
             Kind::Acquire => {
-                let is_last = !self.scope.endless.contains(&index) || self.n_to_come[target] == 0;
-                self.owners[target] == NONE && is_last
+                let is_last = !self.scope.endless.contains(&index) || !excludes(self.to_come[target], operation.mode);
+                is_last && !excludes(self.holders[target], operation.mode)
             }
             Kind::Read if self.moves.is_shared[target] => self.writes[target] == self.moves.sees[index as usize],
             Kind::Write if self.moves.is_shared[target] => {
@@ -297,9 +299,10 @@ impl<'a> Search<'a> {
         match operation.kind {
             Kind::Acquire | Kind::Release => {
                 let is_held = is_done == (operation.kind == Kind::Acquire);
-                self.owners[target] = if is_held { operation.thread } else { NONE };
+                let holders = &mut self.holders[target][operation.mode as usize];
+                *holders = if is_held { *holders + 1 } else { *holders - 1 };
                 if operation.kind == Kind::Acquire && !self.scope.endless.contains(&index) {
-                    count(&mut self.n_to_come[target], is_must);
+                    count(&mut self.to_come[target][operation.mode as usize], is_must);
                 }
             }
             Kind::Read if self.moves.is_shared[target] => {
@@ -316,6 +319,11 @@ impl<'a> Search<'a> {
             _ => {}
         }
     }
+}
+
+/// Whether any of so many sections in each mode excludes one in `mode`.
+fn excludes(sections: [u32; 4], mode: Mode) -> bool {
+    MODES.into_iter().any(|other| sections[other as usize] > 0 && other.excludes(mode))
 }
 
 /// A number for "this write is the latest of the variable", whose sums rarely agree by chance.

@@ -1,7 +1,7 @@
 //! Every state that some correct reordering of a history reaches, one step of one thread after the other.
 
-use detector::history::{History, Kind, Operation};
-use std::collections::{BTreeSet, HashSet};
+use detector::history::{History, Kind, Mode, Operation};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// A cycle of threads: thread, wanted lock, place of each.
 pub(crate) type Deadlock = BTreeSet<(u32, u32, u32)>;
@@ -21,9 +21,10 @@ struct State {
     done: Vec<usize>,
     /// Per variable the index of the latest write.
     written: Vec<Option<usize>>,
-    owners: Vec<Option<u32>>,
-    /// Per lock the index of the latest acquire.
-    acquired: Vec<Option<usize>>,
+    /// Per lock who holds it, and how.
+    holders: Vec<BTreeSet<(u32, Mode)>>,
+    /// Per lock the latest acquire in each mode.
+    acquired: Vec<BTreeMap<Mode, usize>>,
 }
 
 struct Explorer<'a> {
@@ -60,14 +61,14 @@ impl Explorer<'_> {
         let first = State {
             done: vec![0; self.threads.len()],
             written: vec![None; self.history.variables.len()],
-            owners: vec![None; self.history.locks.len()],
-            acquired: vec![None; self.history.locks.len()],
+            holders: vec![BTreeSet::new(); self.history.locks.len()],
+            acquired: vec![BTreeMap::new(); self.history.locks.len()],
         };
         let mut found = BTreeSet::new();
         let mut seen = HashSet::from([first.clone()]);
         let mut open = vec![first];
         while let Some(state) = open.pop() {
-            found.extend((0..self.threads.len()).filter_map(|thread| self.cycle(&state, thread)));
+            found.extend(self.cycles(&state));
             for thread in 0..self.threads.len() {
                 if let Some(next) = self.step(&state, thread)
                     && seen.insert(next.clone())
@@ -100,16 +101,22 @@ impl Explorer<'_> {
         next.done[thread] += 1;
         match operation.kind {
             Kind::Acquire => {
-                let is_in_order =
-                    self.order == Order::Any || state.acquired[target].is_none_or(|before| before < index);
-                if state.owners[target].is_some() || !is_in_order {
+                let excluded = |mode: &Mode| mode.excludes(operation.mode);
+                let is_held = state.holders[target].iter().any(|(_, mode)| excluded(mode));
+                let is_late = state.acquired[target].iter().any(|(mode, latest)| excluded(mode) && *latest > index);
+                if is_held || is_late {
                     return None;
                 }
-                next.owners[target] = Some(thread as u32);
+                next.holders[target].insert((operation.thread, operation.mode));
                 // What was before makes no difference if any order counts: fewer states.
-                next.acquired[target] = (self.order == Order::Preserved).then_some(index);
+                if self.order == Order::Preserved {
+                    let latest = next.acquired[target].entry(operation.mode).or_default();
+                    *latest = (*latest).max(index);
+                }
             }
-            Kind::Release => next.owners[target] = None,
+            Kind::Release => {
+                next.holders[target].remove(&(operation.thread, operation.mode));
+            }
             Kind::Read if state.written[target] != self.saw[index] => return None,
             Kind::Write => next.written[target] = Some(index),
             Kind::Join if state.done[target] < self.threads[target].len() => return None,
@@ -118,20 +125,37 @@ impl Explorer<'_> {
         Some(next)
     }
 
-    /// The cycle that a thread is in, if it and the others of it wait for each other.
-    fn cycle(&self, state: &State, thread: usize) -> Option<Deadlock> {
-        let mut cycle = Deadlock::new();
-        let mut at = thread;
-        loop {
-            let (_, operation) = self.next(state, at)?;
-            let owner = (operation.kind == Kind::Acquire).then(|| state.owners[operation.target as usize])??;
-            if !cycle.insert((operation.thread, operation.target, operation.place)) {
-                return None;
-            }
-            at = owner as usize;
-            if at == thread {
-                return Some(cycle);
+    /// Whom a thread waits for.
+    fn waits_for(&self, state: &State, thread: usize) -> Vec<usize> {
+        let Some((_, operation)) = self.next(state, thread) else { return Vec::new() };
+        if operation.kind != Kind::Acquire || !operation.may_wait {
+            return Vec::new();
+        }
+        let holders = state.holders[operation.target as usize].iter();
+        holders.filter(|(_, mode)| mode.excludes(operation.mode)).map(|(thread, _)| *thread as usize).collect()
+    }
+
+    /// The cycles of threads that wait for each other, of which none contains another one.
+    fn cycles(&self, state: &State) -> Vec<Deadlock> {
+        let waits: Vec<Vec<usize>> = (0..self.threads.len()).map(|thread| self.waits_for(state, thread)).collect();
+        let mut cycles: Vec<BTreeSet<usize>> = Vec::new();
+        for first in 0..waits.len() {
+            let mut paths = vec![vec![first]];
+            while let Some(path) = paths.pop() {
+                for next in &waits[path[path.len() - 1]] {
+                    if *next == first {
+                        cycles.push(path.iter().copied().collect());
+                    } else if *next > first && !path.contains(next) {
+                        paths.push([path.as_slice(), &[*next]].concat());
+                    }
+                }
             }
         }
+        let is_least = |cycle: &&BTreeSet<usize>| !cycles.iter().any(|other| other != *cycle && other.is_subset(cycle));
+        let key = |thread: &usize| {
+            let (_, operation) = self.next(state, *thread).unwrap();
+            (operation.thread, operation.target, operation.place)
+        };
+        cycles.iter().filter(is_least).map(|cycle| cycle.iter().map(key).collect()).collect()
     }
 }

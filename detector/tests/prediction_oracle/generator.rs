@@ -1,6 +1,6 @@
 //! Random small histories: what a scheduler might have seen of random programs. And smaller ones of those that fail.
 
-use detector::history::{History, Kind, Operation};
+use detector::history::{History, Kind, Mode, Operation};
 use std::{fmt::Write as _, ops::Range};
 
 /// A generator of numbers, the same in every run.
@@ -27,6 +27,10 @@ pub(crate) struct Shape {
     pub(crate) n_nests: Range<usize>,
     /// Whether the first thread starts the others, and joins some.
     pub(crate) forks: bool,
+    /// Modes that acquires have, each as likely as the others.
+    pub(crate) modes: &'static [Mode],
+    /// One acquire in so many gives up instead of waiting; none if 0.
+    pub(crate) tries: usize,
 }
 
 /// What a scheduler might have seen of threads that run random programs. If they get stuck, or one of them is forgotten,
@@ -44,7 +48,19 @@ pub(crate) fn history(numbers: &mut Numbers, shape: &Shape) -> History {
     schedule(numbers, history, &programs, shape.forks)
 }
 
-type Step = (Kind, u32);
+#[derive(Clone, Copy)]
+struct Step {
+    kind: Kind,
+    target: u32,
+    mode: Mode,
+    may_wait: bool,
+}
+
+impl Step {
+    const fn new(kind: Kind, target: u32) -> Self {
+        Self { kind, target, mode: Mode::Exclusive, may_wait: true }
+    }
+}
 
 /// Sections in sections, and accesses between.
 fn program(numbers: &mut Numbers, n_locks: usize, shape: &Shape) -> Vec<Step> {
@@ -53,17 +69,19 @@ fn program(numbers: &mut Numbers, n_locks: usize, shape: &Shape) -> Vec<Step> {
         let mut held = Vec::new();
         for _ in 0..=numbers.below(3) {
             access(numbers, shape, &mut program);
-            let lock = numbers.below(n_locks) as u32;
-            if !held.contains(&lock) {
-                held.push(lock);
-                program.push((Kind::Acquire, lock));
+            let target = numbers.below(n_locks) as u32;
+            if !held.iter().any(|step: &Step| step.target == target) {
+                let mode = shape.modes[numbers.below(shape.modes.len())];
+                let may_wait = shape.tries == 0 || numbers.below(shape.tries) != 0;
+                held.push(Step { kind: Kind::Acquire, target, mode, may_wait });
+                program.extend(held.last());
             }
         }
         while !held.is_empty() {
             access(numbers, shape, &mut program);
             // Mostly the latest, as guards are dropped.
             let at = if numbers.below(4) == 0 { numbers.below(held.len()) } else { held.len() - 1 };
-            program.push((Kind::Release, held.remove(at)));
+            program.push(Step { kind: Kind::Release, ..held.remove(at) });
         }
     }
     program
@@ -72,7 +90,7 @@ fn program(numbers: &mut Numbers, n_locks: usize, shape: &Shape) -> Vec<Step> {
 fn access(numbers: &mut Numbers, shape: &Shape, program: &mut Vec<Step>) {
     if shape.n_variables > 0 && numbers.below(5) == 0 {
         let kind = if numbers.below(2) == 0 { Kind::Read } else { Kind::Write };
-        program.push((kind, numbers.below(shape.n_variables) as u32));
+        program.push(Step::new(kind, numbers.below(shape.n_variables) as u32));
     }
 }
 
@@ -80,60 +98,84 @@ fn access(numbers: &mut Numbers, shape: &Shape, program: &mut Vec<Step>) {
 fn fork_and_join(numbers: &mut Numbers, programs: &mut [Vec<Step>]) {
     for thread in 1..programs.len() {
         let at = numbers.below(programs[0].len() / 2 + 1);
-        programs[0].insert(at, (Kind::Fork, thread as u32));
+        programs[0].insert(at, Step::new(Kind::Fork, thread as u32));
         if numbers.below(2) == 0 {
             let at = at + 1 + numbers.below(programs[0].len() - at);
-            programs[0].insert(at, (Kind::Join, thread as u32));
+            programs[0].insert(at, Step::new(Kind::Join, thread as u32));
+        }
+    }
+}
+
+/// Where a scheduler is.
+struct Scheduler<'a> {
+    programs: &'a [Vec<Step>],
+    done: Vec<usize>,
+    holders: Vec<Vec<Mode>>,
+    is_started: Vec<bool>,
+    /// A thread that stops half-way, which keeps its locks, and after how many steps.
+    stops: Option<(usize, usize)>,
+}
+
+impl Scheduler<'_> {
+    /// The next step of a thread, if it can be done.
+    fn next(&self, thread: usize) -> Option<Step> {
+        let done = self.done[thread];
+        let is_stopped = self.stops.is_some_and(|(stopped, at)| thread == stopped && done >= at);
+        let step = *self.programs[thread].get(done).filter(|_| self.is_started[thread] && !is_stopped)?;
+        let target = step.target as usize;
+        let is_enabled = match step.kind {
+            Kind::Acquire => !self.holders[target].iter().any(|held| held.excludes(step.mode)),
+            Kind::Join => self.done[target] == self.programs[target].len(),
+            _ => true,
+        };
+        is_enabled.then_some(step)
+    }
+
+    fn perform(&mut self, thread: usize, step: Step) {
+        self.done[thread] += 1;
+        let target = step.target as usize;
+        match step.kind {
+            Kind::Acquire => self.holders[target].push(step.mode),
+            Kind::Release => {
+                let at = self.holders[target].iter().position(|held| *held == step.mode).unwrap();
+                self.holders[target].remove(at);
+            }
+            Kind::Fork => self.is_started[target] = true,
+            _ => {}
         }
     }
 }
 
 fn schedule(numbers: &mut Numbers, mut history: History, programs: &[Vec<Step>], forks: bool) -> History {
-    let mut done = vec![0; programs.len()];
-    let mut owners = vec![None; history.locks.len()];
-    let mut is_started: Vec<bool> = (0..programs.len()).map(|thread| thread == 0 || !forks).collect();
-    // A thread that stops half-way keeps its locks.
-    let stops = (numbers.below(6) == 0).then(|| (numbers.below(programs.len()), numbers.below(8)));
+    let mut scheduler = Scheduler {
+        programs,
+        done: vec![0; programs.len()],
+        holders: vec![Vec::new(); history.locks.len()],
+        is_started: (0..programs.len()).map(|thread| thread == 0 || !forks).collect(),
+        stops: (numbers.below(6) == 0).then(|| (numbers.below(programs.len()), numbers.below(8))),
+    };
     loop {
-        let is_enabled = |thread: &usize| {
-            let step = programs[*thread].get(done[*thread]).filter(|_| is_started[*thread]);
-            step.is_some_and(|(kind, target)| match kind {
-                Kind::Acquire => owners[*target as usize].is_none(),
-                Kind::Join => done[*target as usize] == programs[*target as usize].len(),
-                _ => true,
-            }) && stops.is_none_or(|(stopped, at)| *thread != stopped || done[*thread] < at)
-        };
-        let enabled: Vec<usize> = (0..programs.len()).filter(is_enabled).collect();
+        let enabled: Vec<usize> = (0..programs.len()).filter(|thread| scheduler.next(*thread).is_some()).collect();
         if enabled.is_empty() {
             return history;
         }
         // Long stretches of one thread, as on real machines, and short ones.
         let thread = enabled[numbers.below(enabled.len())];
         for _ in 0..=numbers.below(4) {
-            let Some((kind, target)) = programs[thread].get(done[thread]).copied() else { break };
-            let is_free = kind != Kind::Acquire || owners[target as usize].is_none();
-            let is_over = kind != Kind::Join || done[target as usize] == programs[target as usize].len();
-            if !(is_free && is_over) || stops.is_some_and(|(stopped, at)| thread == stopped && done[thread] >= at) {
-                break;
-            }
-            match kind {
-                Kind::Acquire => owners[target as usize] = Some(thread),
-                Kind::Release => owners[target as usize] = None,
-                Kind::Fork => is_started[target as usize] = true,
-                _ => {}
-            }
+            let Some(step) = scheduler.next(thread) else { break };
+            let Step { kind, target, mode, may_wait } = step;
             // Few places, so that acquires share them.
-            let place = history.places.number(&(done[thread] % 5).to_string());
-            history.operations.push(Operation { thread: thread as u32, target, place, kind });
-            done[thread] += 1;
+            let place = history.places.number(&(scheduler.done[thread] % 5).to_string());
+            history.operations.push(Operation { thread: thread as u32, target, place, kind, mode, may_wait });
+            scheduler.perform(thread, step);
         }
     }
 }
 
-/// The history as STD text.
+/// The history as STD text, with what that lacks.
 pub(crate) fn text(history: &History) -> String {
     let mut text = String::new();
-    for Operation { thread, target, place, kind } in &history.operations {
+    for Operation { thread, target, place, kind, mode, may_wait } in &history.operations {
         let (name, target) = match kind {
             Kind::Acquire => ("acq", history.locks.text(*target)),
             Kind::Release => ("rel", history.locks.text(*target)),
@@ -144,6 +186,9 @@ pub(crate) fn text(history: &History) -> String {
             _ => ("?", ""),
         };
         writeln!(text, "{}|{name}({target})|{}", history.threads.text(*thread), history.places.text(*place)).unwrap();
+        if *kind == Kind::Acquire && (*mode, *may_wait) != (Mode::Exclusive, true) {
+            writeln!(text, "  {mode:?}, may wait: {may_wait}").unwrap();
+        }
     }
     text
 }

@@ -5,7 +5,7 @@ mod explorer;
 mod generator;
 
 use detector::{
-    history::History,
+    history::{History, Mode},
     prediction::{self, Proven},
 };
 use explorer::{Deadlock, Order, deadlocks};
@@ -67,27 +67,54 @@ fn differential(seed: u64, n: usize, shape: &Shape) -> Counts {
     counts
 }
 
-fn n_histories() -> usize {
-    if std::env::var_os("CI_FULL").is_some() { 50_000 } else { 4_000 }
+/// Exclusive locks only.
+const LOCKS: Shape = Shape {
+    n_threads: 2..4,
+    n_locks: 2..4,
+    n_variables: 1,
+    n_nests: 1..4,
+    forks: false,
+    modes: &[Mode::Exclusive],
+    tries: 0,
+};
+
+/// Of the least number that shows enough deadlocks, so many times more if there is time.
+fn times() -> usize {
+    if std::env::var_os("CI_FULL").is_some() { 20 } else { 1 }
 }
 
 #[test]
 fn every_deadlock_is_found_and_no_other() {
-    let shape = Shape { n_threads: 2..4, n_locks: 2..4, n_variables: 1, n_nests: 1..4, forks: false };
-    let counts = differential(1, n_histories(), &shape);
-    assert!(counts.preserved >= 200 && counts.reversed >= 50, "too few: {counts:?}");
+    let shape = Shape { n_threads: 2..4, n_locks: 2..4, n_variables: 1, n_nests: 1..4, forks: false, ..LOCKS };
+    let counts = differential(1, 2_000 * times(), &shape);
+    assert!(counts.deadlocking >= 200 && counts.reversed >= 20, "too few: {counts:?}");
 }
 
 #[test]
 fn fork_and_join_keep_their_order() {
-    let shape = Shape { n_threads: 2..4, n_locks: 2..4, n_variables: 1, n_nests: 1..4, forks: true };
-    let counts = differential(2, n_histories(), &shape);
-    assert!(counts.preserved >= 200 && counts.reversed >= 50, "too few: {counts:?}");
+    let shape = Shape { n_threads: 2..4, n_locks: 2..4, n_variables: 1, n_nests: 1..4, forks: true, ..LOCKS };
+    let counts = differential(2, 2_200 * times(), &shape);
+    assert!(counts.deadlocking >= 200 && counts.reversed >= 20, "too few: {counts:?}");
 }
 
 #[test]
 fn four_threads_with_many_reads() {
-    let shape = Shape { n_threads: 3..5, n_locks: 3..5, n_variables: 3, n_nests: 1..3, forks: false };
-    let counts = differential(3, n_histories() / 4, &shape);
-    assert!(counts.preserved >= 100, "too few: {counts:?}");
+    let shape = Shape { n_threads: 3..5, n_locks: 3..5, n_variables: 3, n_nests: 1..3, forks: false, ..LOCKS };
+    let counts = differential(3, 1_000 * times(), &shape);
+    assert!(counts.deadlocking >= 200 && counts.reversed >= 20, "too few: {counts:?}");
+}
+
+#[test]
+fn readers_exclude_writers_only() {
+    let shape = Shape { modes: &[Mode::Exclusive, Mode::Shared], ..LOCKS };
+    let counts = differential(4, 2_000 * times(), &shape);
+    assert!(counts.deadlocking >= 200 && counts.reversed >= 20, "too few: {counts:?}");
+}
+
+#[test]
+fn all_modes_and_acquires_that_give_up() {
+    let modes = &[Mode::Exclusive, Mode::Shared, Mode::Upgradable, Mode::SharedRecursive];
+    let shape = Shape { modes, tries: 6, n_locks: 2..3, n_threads: 3..4, ..LOCKS };
+    let counts = differential(5, 3_000 * times(), &shape);
+    assert!(counts.deadlocking >= 200 && counts.reversed >= 20, "too few: {counts:?}");
 }
