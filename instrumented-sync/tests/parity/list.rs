@@ -1,0 +1,44 @@
+//! The committed list.
+
+use std::fmt;
+
+/// What is public and stable in a version of Rust, one line for each item.
+pub(crate) struct List {
+    pub(crate) version: String,
+    pub(crate) items: Vec<String>,
+}
+
+impl List {
+    pub(crate) fn committed() -> Self {
+        let (heading, items) = include_str!("std_api.txt").split_once('\n').unwrap();
+        let items: Vec<_> = items.lines().map(ToOwned::to_owned).collect();
+        let (version, n_items) = heading.strip_prefix("# Rust ").unwrap().split_once(", ").unwrap();
+        assert_eq!(n_items, format!("{} items", items.len()));
+        assert!(items.len() > 300, "the list has lost its content");
+        Self { version: version.to_owned(), items }
+    }
+}
+
+impl fmt::Display for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "# Rust {}, {} items", self.version, self.items.len())?;
+        self.items.iter().try_for_each(|item| writeln!(f, "{item}"))
+    }
+}
+
+/// Whether this compiler's std has an item. What is newer than all of these is expected: it needs an entry.
+pub(crate) fn is_expected(item: &str) -> bool {
+    match item.split_once(" // since 1.") {
+        Some((_, "86")) => cfg!(since_1_86),
+        Some((_, "89")) => cfg!(since_1_89),
+        Some((_, "92")) => cfg!(since_1_92),
+        Some((_, "94")) => cfg!(since_1_94),
+        _ => true,
+    }
+}
+
+/// A line of the list, or an entry, without what the two write differently.
+pub(crate) fn key(item: &str) -> String {
+    let item = item.split(" // since ").next().unwrap().replace("=>", " for ");
+    item.chars().filter(|c| !c.is_whitespace() && !"[]{}<>,".contains(*c)).collect()
+}
