@@ -43,8 +43,8 @@ types! {
 #[test]
 fn every_type_is_asked_about() {
     let lines = include_str!("parity/std_api.txt").lines();
-    let types =
-        lines.filter_map(|line| line.split_once(' ').filter(|(kind, _)| ["struct", "enum", "type"].contains(kind)));
+    let types = lines
+        .filter_map(|line| line.split_once(' ').filter(|(kind, _)| ["name", "struct", "enum", "type"].contains(kind)));
     let mut listed: Vec<_> = types.map(|(_, name)| name.split('<').next().unwrap_or(name).to_owned()).collect();
     let mut asked: Vec<_> =
         wrapped().into_iter().chain(std_s_own()).map(|(name, _, _)| name.replace(' ', "")).collect();

@@ -136,6 +136,15 @@ impl<T, F: FnOnce() -> T> DerefMut for LazyLock<T, F> {
     }
 }
 
+#[cfg(since_1_96)]
+impl<T, F> From<T> for LazyLock<T, F> {
+    #[track_caller]
+    #[inline]
+    fn from(value: T) -> Self {
+        Self { cell: OnceLock::from(value), initialiser: native::Mutex::new(None) }
+    }
+}
+
 impl<T: Default> Default for LazyLock<T> {
     #[track_caller]
     #[inline]

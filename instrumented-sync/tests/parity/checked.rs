@@ -29,6 +29,11 @@ macro_rules! checked {
             let _: fn() -> i32 = all;
         };
     };
+    (name $($path:ident)::+) => {
+        const _: () = {
+            use $($path)::+ as _;
+        };
+    };
     (struct $($path:ident)::+) => {
         const _: () = {
             use $($path)::+ as _;

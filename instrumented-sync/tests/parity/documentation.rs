@@ -80,6 +80,8 @@ fn declared(kind: &str, path: &str, declaration: &str) -> String {
     let name = path.rsplit("::").next().unwrap();
     let declaration = declaration.trim_start_matches("pub ").trim_end_matches(';');
     match kind {
+        // Structures or, in later versions, aliases of one that is generic: no matter.
+        "struct" | "enum" | "type" if is_only_named(name) => format!("name {path}"),
         "fn" | "constant" | "type" => declaration.replacen(&format!(" {name}"), &format!(" {path}"), 1),
         _ => format!("{kind} {path}"),
     }

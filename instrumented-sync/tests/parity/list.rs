@@ -26,15 +26,14 @@ impl fmt::Display for List {
     }
 }
 
+/// Versions that brought some of the items, and whether this compiler is as new.
+const VERSIONS: [(&str, bool); 4] =
+    [("86", cfg!(since_1_86)), ("89", cfg!(since_1_89)), ("92", cfg!(since_1_92)), ("94", cfg!(since_1_94))];
+
 /// Whether this compiler's std has an item. What is newer than all of these is expected: it needs an entry.
 pub(crate) fn is_expected(item: &str) -> bool {
-    match item.split_once(" // since 1.") {
-        Some((_, "86")) => cfg!(since_1_86),
-        Some((_, "89")) => cfg!(since_1_89),
-        Some((_, "92")) => cfg!(since_1_92),
-        Some((_, "94")) => cfg!(since_1_94),
-        _ => true,
-    }
+    let Some((_, since)) = item.split_once(" // since 1.") else { return true };
+    VERSIONS.iter().find(|(version, _)| *version == since).is_none_or(|(_, has_it)| *has_it)
 }
 
 /// A line of the list, or an entry, without what the two write differently.

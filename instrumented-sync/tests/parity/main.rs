@@ -76,7 +76,7 @@ fn the_surface_names_no_root() {
 fn the_names_of_sync_are_at_the_root() {
     let list = List::committed();
     let items = list.items.iter().filter_map(|item| item.split_once(" sync::"));
-    let names = items.filter(|(kind, _)| ["struct", "enum", "type"].contains(kind)).map(|(_, name)| name);
+    let names = items.filter(|(kind, _)| ["name", "struct", "enum", "type"].contains(kind)).map(|(_, name)| name);
     let mut names: Vec<_> = names.map(|name| name.split('<').next().unwrap()).collect();
     names.retain(|name| !name.contains("::"));
     names.sort_unstable();
