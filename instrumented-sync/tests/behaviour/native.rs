@@ -14,6 +14,8 @@ mod condvar;
 mod debug;
 #[path = "downgrade.rs"]
 mod downgrade;
+#[path = "lazy.rs"]
+mod lazy;
 #[path = "lock.rs"]
 mod lock;
 #[path = "once.rs"]
