@@ -1,4 +1,5 @@
 //! Threads that are started unchecked, parked by milliseconds, known by the platform's handle.
+#![cfg(unix)]
 
 use super::{
     sync::{self, mpsc},
