@@ -31,7 +31,11 @@ pub struct Mutex<T: ?Sized> {
 }
 
 /// Drop-in for [`std::sync::MutexGuard`].
-pub type MutexGuard<'a, T> = Held<'a, Locked<'a, T>>;
+#[allow(
+    type_alias_bounds,
+    reason = "not enforced, but it makes a bare `dyn Trait` in a guard live as long as in std's"
+)]
+pub type MutexGuard<'a, T: ?Sized + 'a> = Held<'a, Locked<'a, T>>;
 
 /// std's guard with the way back to its mutex, which a condition variable needs to take it again.
 pub struct Locked<'a, T: ?Sized> {

@@ -12,6 +12,10 @@ mod channel;
 mod condvar;
 #[path = "debug.rs"]
 mod debug;
+#[path = "downgrade.rs"]
+mod downgrade;
+#[path = "lazy.rs"]
+mod lazy;
 #[path = "lock.rs"]
 mod lock;
 #[path = "once.rs"]
@@ -20,3 +24,5 @@ mod once;
 mod poison;
 #[path = "start.rs"]
 mod start;
+#[path = "unchecked.rs"]
+mod unchecked;

@@ -16,6 +16,7 @@ mod support;
 
 mod barrier;
 mod once;
+mod rwlock;
 mod task;
 
 use self::support::{Thread, Trace, program, rules};
@@ -34,6 +35,10 @@ const ROLES: &[(&str, fn())] = &[
     ("once::poisoned_lazy", once::poisoned_lazy),
     ("once::reentrant", once::reentrant),
     ("once::used_again", once::used_again),
+    #[cfg(since_1_92)]
+    ("rwlock::downgraded", rwlock::downgraded),
+    #[cfg(since_1_92)]
+    ("rwlock::downgraded_unrecorded", rwlock::downgraded_unrecorded),
     ("task::handed_over", task::handed_over),
     ("task::given_up", task::given_up),
     ("task::runnable", task::runnable),
