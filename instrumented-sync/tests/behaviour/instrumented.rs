@@ -10,6 +10,10 @@ mod cell;
 mod channel;
 #[path = "condvar.rs"]
 mod condvar;
+#[path = "contention.rs"]
+mod contention;
+#[path = "contents.rs"]
+mod contents;
 #[path = "debug.rs"]
 mod debug;
 #[path = "lock.rs"]
@@ -20,3 +24,5 @@ mod once;
 mod poison;
 #[path = "start.rs"]
 mod start;
+#[path = "unwind.rs"]
+mod unwind;
