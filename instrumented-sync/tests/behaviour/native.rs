@@ -16,8 +16,12 @@ mod contention;
 mod contents;
 #[path = "debug.rs"]
 mod debug;
+#[path = "disconnect.rs"]
+mod disconnect;
 #[path = "lock.rs"]
 mod lock;
+#[path = "messages.rs"]
+mod messages;
 #[path = "once.rs"]
 mod once;
 #[path = "poison.rs"]
@@ -26,3 +30,5 @@ mod poison;
 mod start;
 #[path = "unwind.rs"]
 mod unwind;
+#[path = "wait.rs"]
+mod wait;
