@@ -18,14 +18,24 @@ mod contents;
 mod debug;
 #[path = "disconnect.rs"]
 mod disconnect;
+#[path = "initialise.rs"]
+mod initialise;
+#[path = "local.rs"]
+mod local;
 #[path = "lock.rs"]
 mod lock;
 #[path = "messages.rs"]
 mod messages;
 #[path = "once.rs"]
 mod once;
+#[path = "park.rs"]
+mod park;
 #[path = "poison.rs"]
 mod poison;
+#[path = "scope.rs"]
+mod scope;
+#[path = "spawn.rs"]
+mod spawn;
 #[path = "start.rs"]
 mod start;
 #[path = "unwind.rs"]
