@@ -12,27 +12,27 @@ const N_ROUNDS: usize = 300;
 /// Who is inside the sections of one lock.
 #[derive(Default)]
 struct Inside {
-    n_readers: AtomicUsize,
-    n_writers: AtomicUsize,
-    n_sections: AtomicUsize,
+    readers: AtomicUsize,
+    writers: AtomicUsize,
+    sections: AtomicUsize,
 }
 
 impl Inside {
     fn write(&self) {
-        assert_eq!(self.n_writers.fetch_add(1, SeqCst), 0, "two writers");
-        assert_eq!(self.n_readers.load(SeqCst), 0, "a writer beside a reader");
+        assert_eq!(self.writers.fetch_add(1, SeqCst), 0, "two writers");
+        assert_eq!(self.readers.load(SeqCst), 0, "a writer beside a reader");
         std::hint::spin_loop();
-        assert_eq!(self.n_writers.fetch_sub(1, SeqCst), 1, "a writer came in");
-        self.n_sections.fetch_add(1, SeqCst);
+        assert_eq!(self.writers.fetch_sub(1, SeqCst), 1, "a writer came in");
+        self.sections.fetch_add(1, SeqCst);
     }
 
     fn read(&self) {
-        self.n_readers.fetch_add(1, SeqCst);
-        assert_eq!(self.n_writers.load(SeqCst), 0, "a reader beside a writer");
+        self.readers.fetch_add(1, SeqCst);
+        assert_eq!(self.writers.load(SeqCst), 0, "a reader beside a writer");
         std::hint::spin_loop();
-        assert_eq!(self.n_writers.load(SeqCst), 0, "a writer came in beside a reader");
-        self.n_readers.fetch_sub(1, SeqCst);
-        self.n_sections.fetch_add(1, SeqCst);
+        assert_eq!(self.writers.load(SeqCst), 0, "a writer came in beside a reader");
+        self.readers.fetch_sub(1, SeqCst);
+        self.sections.fetch_add(1, SeqCst);
     }
 }
 
@@ -79,7 +79,7 @@ fn who_only_tries_gets_in_alone_or_not_at_all() {
         }
     });
     let n_sections = mutex.into_inner().unwrap();
-    assert_eq!(n_sections, inside.n_sections.into_inner());
+    assert_eq!(n_sections, inside.sections.into_inner());
     assert_eq!(n_sections + n_refused.into_inner(), N_THREADS * N_ROUNDS);
 }
 
@@ -101,7 +101,7 @@ fn a_rwlock_admits_readers_or_one_writer() {
         }
     });
     assert_eq!(lock.into_inner().unwrap(), N_THREADS * N_ROUNDS / 3);
-    assert_eq!(inside.n_sections.into_inner(), N_THREADS * N_ROUNDS);
+    assert_eq!(inside.sections.into_inner(), N_THREADS * N_ROUNDS);
 }
 
 #[test]

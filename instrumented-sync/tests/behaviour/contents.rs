@@ -1,7 +1,7 @@
 //! What locks hold: of any size, dropped once; and where their guards may go.
 
 use super::{
-    sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError},
+    sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError, TryLockResult},
     thread,
 };
 use crate::panic_text;
@@ -19,7 +19,9 @@ impl Drop for Counted<'_> {
     }
 }
 
-fn would_block<G>(result: Result<G, TryLockError<G>>) -> bool {
+/// Whether a try was refused; by value, so that what it got is free again.
+#[expect(clippy::needless_pass_by_value, reason = "the guard is to be dropped")]
+fn would_block<G>(result: TryLockResult<G>) -> bool {
     matches!(result, Err(TryLockError::WouldBlock))
 }
 
@@ -74,7 +76,9 @@ fn the_last_of_those_who_share_a_lock_drops_it() {
     let weak = Arc::downgrade(&shared);
     assert!(shared.lock().unwrap().0 <= 8);
     drop(shared);
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     assert!(weak.upgrade().is_none());
     assert_eq!(N_DROPPED.load(SeqCst), 1);
 }

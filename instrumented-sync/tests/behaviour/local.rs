@@ -150,7 +150,9 @@ fn variables_hold_locks_of_their_own() {
     let mut all: Vec<_> = receiver.iter().collect();
     all.sort_unstable();
     assert_eq!(all, [1, 2, 3]);
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     assert!(LOG.with(|log| log.lock().unwrap().is_empty()) && CELL.with(|cell| cell.get().is_none()));
 }
 

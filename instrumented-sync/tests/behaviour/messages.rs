@@ -37,10 +37,10 @@ fn messages_of_no_size_are_counted() {
 
 #[test]
 fn messages_of_any_size_arrive_whole() {
-    let (sender, receiver) = mpsc::sync_channel(0);
-    let (aligned, aligned_receiver) = mpsc::channel();
     #[repr(align(128))]
     struct Aligned(u8);
+    let (sender, receiver) = mpsc::sync_channel(0);
+    let (aligned, aligned_receiver) = mpsc::channel();
     thread::scope(|scope| {
         scope.spawn(move || {
             for n in 0..20_u64 {
@@ -281,6 +281,8 @@ fn a_pipeline_passes_everything_on() {
         .collect();
     thread::spawn(move || (0..N_MESSAGES).for_each(|n| first.send(n).unwrap()));
     assert!(last.iter().eq(3..N_MESSAGES + 3));
-    stages.into_iter().for_each(|stage| stage.join().unwrap());
+    for stage in stages {
+        stage.join().unwrap();
+    }
     assert_eq!(total.load(SeqCst), 3 * N_MESSAGES as usize);
 }

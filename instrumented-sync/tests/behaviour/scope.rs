@@ -66,7 +66,6 @@ fn scopes_nest() {
 
 #[test]
 fn a_scope_waits_for_threads_that_its_threads_start_late() {
-    let depth = AtomicUsize::new(0);
     fn dig<'scope>(scope: &'scope thread::Scope<'scope, '_>, depth: &'scope AtomicUsize) {
         if depth.fetch_add(1, SeqCst) < 9 {
             scope.spawn(move || {
@@ -75,6 +74,7 @@ fn a_scope_waits_for_threads_that_its_threads_start_late() {
             });
         }
     }
+    let depth = AtomicUsize::new(0);
     thread::scope(|scope| dig(scope, &depth));
     assert_eq!(depth.into_inner(), 10);
 }
