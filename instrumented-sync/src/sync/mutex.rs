@@ -122,6 +122,15 @@ impl<T: ?Sized> Mutex<T> {
         acquire.blocking(Flags::REACQUIRE, || self.native.try_lock(), || self.native.lock(), |guard| self.locked(guard))
     }
 
+    /// Records that std's condition variable has taken the mutex again.
+    pub(crate) fn retaken<'a>(
+        &'a self,
+        native: LockResult<native::MutexGuard<'a, T>>,
+        site: probe::Site,
+    ) -> LockResult<MutexGuard<'a, T>> {
+        self.acquire(site).retaken(native, |guard| self.locked(guard))
+    }
+
     /// Takes a guard of `Locked` apart: std's guard, and the mutex.
     pub(crate) fn parts(locked: Locked<'_, T>) -> (native::MutexGuard<'_, T>, &Self) {
         (locked.guard, locked.mutex)

@@ -1,4 +1,4 @@
-//! The exact events of barriers and of what is initialised once, and what the slots say meanwhile.
+//! The exact events of barriers, of what is initialised once, and of waits that unwind, and what the slots say meanwhile.
 //!
 //! Each case is a program of its own: this test binary, run again with a part to play.
 #![cfg(recorded)]
@@ -18,6 +18,7 @@ mod barrier;
 mod once;
 mod rwlock;
 mod task;
+mod unwind;
 
 use self::support::{Thread, Trace, program, rules};
 use instrumented_sync::thread::{Builder, Scope, ScopedJoinHandle};
@@ -42,6 +43,7 @@ const ROLES: &[(&str, fn())] = &[
     ("task::handed_over", task::handed_over),
     ("task::given_up", task::given_up),
     ("task::runnable", task::runnable),
+    ("unwind::waits_while_unwinding", unwind::waits_while_unwinding),
 ];
 
 /// Plays a part if the environment names one, and is nothing otherwise.
