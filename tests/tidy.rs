@@ -193,6 +193,34 @@ fn arrows_between_modules_are_kept() {
     assert_none("data flows one way", &violations);
 }
 
+/// Words of code for one platform; of `std::os` any path, also one in braces behind `std::`.
+const PLATFORM_WORDS: &[&str] = &["libc", "os::", "arch::", "asm!", "target_os", "target_arch", "target_pointer_width"];
+/// Where they may stand: what asks the system, and the one trait of `std::os` that handles implement.
+const PLATFORM_IN: &[&str] = &["instrumented-sync/src/recorder", "instrumented-sync/src/thread/unix.rs"];
+
+/// `text` as a word of its own, or the beginning of a path.
+fn has_word(line: &str, text: &str) -> bool {
+    let is_inside = |before: &str| before.ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    line.match_indices(text).any(|(at, _)| !is_inside(&line[..at]))
+}
+
+#[test]
+fn platform_code_stands_where_only_its_platform_sees_it() {
+    let mut violations = Vec::new();
+    for source in sources().into_iter().filter(|source| source.is_in(&["instrumented-sync/"])) {
+        for (n, line) in source.lines().filter(|(_, line)| !is_comment(line)) {
+            if PLATFORM_WORDS.iter().any(|word| has_word(line, word)) && !source.is_in(PLATFORM_IN) {
+                violations.push(format!("{}:{n}: {}", source.path, line.trim()));
+            }
+        }
+    }
+    assert_none("on another platform the crate is std's, and compiles", &violations);
+    let library = fs::read_to_string(root().join("instrumented-sync/src/lib.rs")).unwrap();
+    for module in ["mod recorder;", "pub mod thread;"] {
+        assert!(library.contains(&format!("#[cfg(recorded)]\n{module}")), "`{module}` is compiled everywhere");
+    }
+}
+
 #[test]
 fn analyses_do_not_know_each_other() {
     let mut violations = Vec::new();
@@ -216,6 +244,7 @@ const UNSAFE_IN: &[&str] = &[
     "instrumented-sync/src/recorder",
     "instrumented-sync/src/sync/mutex.rs",
     "instrumented-sync/src/sync/reentrant_lock.rs",
+    "instrumented-sync/src/thread/builder.rs",
     "instrumented-sync/src/thread/scope.rs",
 ];
 

@@ -53,7 +53,7 @@ pub mod trace;
 #[cfg(recorded)]
 pub use trace::label;
 
-pub use {held::Held, trace::Labelled};
+pub use {held::Held, std::thread_local, trace::Labelled};
 
 pub use crate::sync::{
     Arc, Barrier, BarrierWaitResult, Condvar, Latch, LazyLock, LockResult, Mutex, MutexGuard, Once, OnceLock,

@@ -111,6 +111,15 @@ impl<'a> Acquire<'a> {
         }
     }
 
+    /// Records that a wait which kept the native guard has acquired again.
+    pub(crate) fn retaken<N, G>(self, acquired: LockResult<N>, wrap: impl FnOnce(N) -> G) -> LockResult<Held<'a, G>> {
+        let flags = self.mode.flags().with(Flags::REACQUIRE);
+        let flags = if acquired.is_err() { flags.with(Flags::POISONED) } else { flags };
+        let ready = if recording() { self.ready() } else { Ready::NONE };
+        let hold = self.acquired(ready, flags);
+        map(acquired, |native| Held::new(hold, wrap(native)))
+    }
+
     /// Acquires a primitive that cannot be poisoned, blocking in `lock` if `try_lock` has nothing. `lock` may give up.
     pub(crate) fn obtaining<N>(
         self,

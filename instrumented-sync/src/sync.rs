@@ -33,6 +33,9 @@ pub mod mpmc;
 pub mod mpsc;
 
 #[cfg(recorded)]
+#[allow(deprecated, reason = "std has it")]
+pub use self::once::ONCE_INIT;
+#[cfg(recorded)]
 pub use self::{
     barrier::{Barrier, BarrierWaitResult},
     condvar::{Condvar, WaitTimeoutResult},

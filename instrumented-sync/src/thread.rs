@@ -5,6 +5,7 @@ mod handle;
 mod park;
 mod scope;
 mod start;
+mod unix;
 
 pub use self::{
     builder::Builder,
@@ -12,9 +13,9 @@ pub use self::{
     park::{current, park, park_timeout},
     scope::{Scope, ScopedJoinHandle, scope},
 };
-#[allow(deprecated, reason = "std has it")]
-pub use std::thread::sleep_ms;
 pub use std::thread::{AccessError, LocalKey, Result, ThreadId, available_parallelism, panicking, sleep, yield_now};
+#[allow(deprecated, reason = "std has them")]
+pub use {self::park::park_timeout_ms, std::thread::sleep_ms};
 
 /// As [`std::thread::spawn`].
 ///

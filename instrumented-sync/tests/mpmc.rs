@@ -31,6 +31,9 @@ mod support;
 #[path = "mpmc/recorded.rs"]
 mod recorded;
 
+#[path = "mpmc/edges.rs"]
+mod edges;
+
 /// Plays a part if the environment names one, and is nothing otherwise.
 #[cfg(recorded)]
 #[test]

@@ -1,34 +1,78 @@
-//! Without the feature `record` every path is std's own type; with it, what waits is not.
+//! Without the feature `record` every path is std's own type; with it, what waits or owns is not.
 
 use std::any::TypeId;
 
-macro_rules! assert_types {
-    ($compare:ident: $($($path:ident)::+ $(<$argument:ty>)?),* $(,)?) => {
-        $($compare!(
-            TypeId::of::<instrumented_sync::$($path)::+ $(<$argument>)?>(),
-            TypeId::of::<std::$($path)::+ $(<$argument>)?>(),
-            "{}", stringify!($($path)::+)
-        );)*
+/// For each name of a type a type of that name, of this crate and of std.
+macro_rules! types {
+    ($function:ident: $($($path:ident)::+ $([$($argument:tt)*])?),* $(,)?) => {
+        fn $function() -> Vec<(&'static str, TypeId, TypeId)> {
+            vec![$((
+                stringify!($($path)::+),
+                TypeId::of::<instrumented_sync::$($path)::+ $(<$($argument)*>)?>(),
+                TypeId::of::<std::$($path)::+ $(<$($argument)*>)?>(),
+            )),*]
+        }
     };
 }
 
-#[cfg(recorded)]
+types! {
+    wrapped:
+    sync::Barrier, sync::BarrierWaitResult, sync::Condvar, sync::LazyLock[i32], sync::Mutex[i32],
+    sync::MutexGuard['static, i32], sync::Once, sync::OnceLock[i32], sync::RwLock[i32],
+    sync::RwLockReadGuard['static, i32], sync::RwLockWriteGuard['static, i32], sync::WaitTimeoutResult,
+    sync::mpsc::IntoIter[i32], sync::mpsc::Iter['static, i32], sync::mpsc::Receiver[i32], sync::mpsc::Sender[i32],
+    sync::mpsc::SyncSender[i32], sync::mpsc::TryIter['static, i32],
+    thread::Builder, thread::JoinHandle[i32], thread::Scope['static, 'static], thread::ScopedJoinHandle['static, i32],
+    thread::Thread,
+}
+
+types! {
+    std_s_own:
+    sync::Arc[i32], sync::LockResult[i32], sync::OnceState, sync::PoisonError[i32], sync::TryLockError[i32],
+    sync::TryLockResult[i32], sync::Weak[i32],
+    sync::atomic::AtomicBool, sync::atomic::AtomicI16, sync::atomic::AtomicI32, sync::atomic::AtomicI64,
+    sync::atomic::AtomicI8, sync::atomic::AtomicIsize, sync::atomic::AtomicPtr[i32], sync::atomic::AtomicU16,
+    sync::atomic::AtomicU32, sync::atomic::AtomicU64, sync::atomic::AtomicU8, sync::atomic::AtomicUsize,
+    sync::atomic::Ordering,
+    sync::mpsc::RecvError, sync::mpsc::RecvTimeoutError, sync::mpsc::SendError[i32], sync::mpsc::TryRecvError,
+    sync::mpsc::TrySendError[i32],
+    thread::AccessError, thread::LocalKey[i32], thread::Result[i32], thread::ThreadId,
+}
+
+/// Every type of the list is in one of the two.
 #[test]
-fn what_waits_is_wrapped() {
-    assert_types!(assert_ne: sync::Mutex<i32>, sync::RwLock<i32>, sync::Condvar, sync::mpsc::Sender<i32>);
-    assert_types!(assert_ne: sync::mpsc::SyncSender<i32>, sync::mpsc::Receiver<i32>, thread::JoinHandle<i32>);
-    assert_types!(assert_ne: sync::Barrier, sync::Once, sync::OnceLock<i32>, sync::LazyLock<i32>);
+fn every_type_is_asked_about() {
+    let lines = include_str!("parity/std_api.txt").lines();
+    let types = lines
+        .filter_map(|line| line.split_once(' ').filter(|(kind, _)| ["name", "struct", "enum", "type"].contains(kind)));
+    let mut listed: Vec<_> = types.map(|(_, name)| name.split('<').next().unwrap_or(name).to_owned()).collect();
+    let mut asked: Vec<_> =
+        wrapped().into_iter().chain(std_s_own()).map(|(name, _, _)| name.replace(' ', "")).collect();
+    assert!(listed.len() > 50);
+    listed.sort();
+    asked.sort();
+    assert_eq!(asked, listed);
+}
+
+#[test]
+fn what_waits_or_owns_is_wrapped_if_it_can_be_recorded() {
+    for (name, ours, std_s) in wrapped() {
+        assert_eq!(ours == std_s, cfg!(not(recorded)), "{name}");
+    }
+}
+
+#[test]
+fn the_rest_is_std_s() {
+    for (name, ours, std_s) in std_s_own() {
+        assert_eq!(ours, std_s, "{name}");
+    }
 }
 
 #[cfg(not(recorded))]
 #[test]
-fn nothing_is_wrapped() {
+fn nothing_is_recorded() {
     use instrumented_sync::trace;
 
-    assert_types!(assert_eq: sync::Mutex<i32>, sync::RwLock<i32>, sync::Condvar, sync::WaitTimeoutResult);
-    assert_types!(assert_eq: sync::mpsc::Sender<i32>, sync::mpsc::SyncSender<i32>, sync::mpsc::Receiver<i32>);
-    assert_types!(assert_eq: sync::Barrier, sync::BarrierWaitResult, sync::Once, sync::OnceLock<i32>);
-    assert_types!(assert_eq: sync::LazyLock<i32>, thread::JoinHandle<i32>, thread::Builder, thread::Thread);
     assert_eq!(TypeId::of::<instrumented_sync::Mutex<i32>>(), TypeId::of::<std::sync::Mutex<i32>>());
     let guard = TypeId::of::<instrumented_sync::MutexGuard<'static, i32>>();
     assert_eq!(guard, TypeId::of::<std::sync::MutexGuard<'static, i32>>());
@@ -37,13 +81,4 @@ fn nothing_is_wrapped() {
     instrumented_sync::label(&lock, "nothing");
     assert!(!trace::is_recording());
     assert_eq!(trace::start("/nowhere"), Err(trace::StartError::NotCompiled));
-}
-
-/// What does not wait, or does not own, is std's own either way.
-#[test]
-fn the_rest_is_std_s() {
-    assert_types!(assert_eq: sync::Arc<i32>, sync::OnceState, sync::Weak<i32>);
-    assert_types!(assert_eq: sync::PoisonError<i32>, sync::TryLockError<i32>, sync::atomic::AtomicBool);
-    assert_types!(assert_eq: sync::mpsc::SendError<i32>, sync::mpsc::RecvError, sync::mpsc::TryRecvError);
-    assert_types!(assert_eq: thread::ThreadId, thread::AccessError, thread::Result<i32>);
 }

@@ -20,7 +20,7 @@ use std::{
     sync::{Arc, LockResult, PoisonError},
     time::{Duration, Instant},
 };
-use trace_format::{Event, Flags, Kind, ObjectKind};
+use trace_format::{Event, Flags, Kind, ObjectId, ObjectKind};
 
 /// Drop-in for [`std::sync::Condvar`].
 ///
@@ -201,25 +201,45 @@ impl Condvar {
         timeout: Option<Duration>,
         site: probe::Site,
     ) -> (LockResult<MutexGuard<'a, T>>, bool) {
+        if std::thread::panicking() {
+            return self.wait_unwinding((hold, native), mutex, timeout, site);
+        }
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let operation = probe::operation(&self.identity, class, site);
         let (number, ticket) = self.issue();
-        let mutex_object = hold.identity().known_object();
         // The ticket is queued while the mutex is held: whoever takes the mutex from here on and notifies finds
         // it, as with any condition variable.
-        hold.release_with(Flags::FOR_WAIT);
-        let waiting = operation.map(|(object, site)| {
-            let flags = if timeout.is_some() { Flags::TIMED } else { Flags::NONE };
-            Waiting::begin(Event::new(Kind::WAIT, flags, site, object, number), mutex_object)
-        });
+        let waiting = begin(hold, operation, number, timeout.is_some());
         drop(native);
         let notify = ticket.wait(deadline).or_else(|| self.withdraw(number, &ticket));
-        waiting.inspect(|waiting| waiting.end());
-        if let Some((object, site)) = operation {
-            let flags = if notify.is_some() { Flags::NONE } else { Flags::TIMED_OUT };
-            probe::append(Event::new(Kind::WAKE, flags, site, object, notify.unwrap_or(0)));
-        }
+        end(waiting, operation, notify);
         (mutex.relock(site), notify.is_some())
+    }
+
+    /// Waits by std's condition variable while a panic unwinds. Says whether it was notified.
+    ///
+    /// Dropping a guard from before the panic would poison the mutex, though its section goes on after the wait. The
+    /// trace does not learn which notify ends such a wait.
+    #[cold]
+    fn wait_unwinding<'a, T>(
+        &self,
+        (hold, native): (Hold<'a>, native::MutexGuard<'a, T>),
+        mutex: &'a Mutex<T>,
+        timeout: Option<Duration>,
+        site: probe::Site,
+    ) -> (LockResult<MutexGuard<'a, T>>, bool) {
+        let operation = probe::operation(&self.identity, class, site);
+        let waiting = begin(hold, operation, 0, timeout.is_some());
+        let mut notified = true;
+        let native = match timeout {
+            None => self.native.wait(native),
+            Some(timeout) => probe::map(self.native.wait_timeout(native, timeout), |(native, result)| {
+                notified = !result.timed_out();
+                native
+            }),
+        };
+        end(waiting, operation, notified.then_some(0));
+        (mutex.retaken(native, site), notified)
     }
 
     fn issue(&self) -> (u64, Arc<Ticket>) {
@@ -300,6 +320,23 @@ impl Ticket {
     fn notify(&self, number: u64) {
         *self.notify.lock().unwrap_or_else(PoisonError::into_inner) = Some(number);
         self.changed.notify_one();
+    }
+}
+
+/// Records that the mutex is released for a wait, and the wait, which may be unrecorded.
+fn begin(hold: Hold<'_>, operation: Option<(ObjectId, u32)>, number: u64, is_timed: bool) -> Option<Waiting> {
+    let mutex = hold.identity().known_object();
+    hold.release_with(Flags::FOR_WAIT);
+    let flags = if is_timed { Flags::TIMED } else { Flags::NONE };
+    operation.map(|(object, site)| Waiting::begin(Event::new(Kind::WAIT, flags, site, object, number), mutex))
+}
+
+/// Records the end of a wait, by this notify or because the time is over.
+fn end(waiting: Option<Waiting>, operation: Option<(ObjectId, u32)>, notify: Option<u64>) {
+    waiting.inspect(|waiting| waiting.end());
+    if let Some((object, site)) = operation {
+        let flags = if notify.is_some() { Flags::NONE } else { Flags::TIMED_OUT };
+        probe::append(Event::new(Kind::WAKE, flags, site, object, notify.unwrap_or(0)));
     }
 }
 

@@ -7,9 +7,11 @@ use crate::{
     native,
     trace::{Labelled, sealed},
 };
+#[cfg(since_1_89)]
+use std::ops::DerefMut;
 use std::{
     fmt,
-    ops::{Deref, DerefMut},
+    ops::Deref,
     panic::{RefUnwindSafe, UnwindSafe},
     sync::PoisonError,
 };
@@ -60,8 +62,7 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     ///
     /// let mut lazy = LazyLock::new(|| 1);
     /// *LazyLock::force_mut(&mut lazy) += 1;
-    /// *lazy += 1;
-    /// assert_eq!(*lazy, 3);
+    /// assert_eq!(*lazy, 2);
     /// ```
     ///
     /// # Panics
@@ -128,11 +129,21 @@ impl<T, F: FnOnce() -> T> Deref for LazyLock<T, F> {
     }
 }
 
+#[cfg(since_1_89)]
 impl<T, F: FnOnce() -> T> DerefMut for LazyLock<T, F> {
     #[track_caller]
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         Self::force_mut(self)
+    }
+}
+
+#[cfg(since_1_96)]
+impl<T, F> From<T> for LazyLock<T, F> {
+    #[track_caller]
+    #[inline]
+    fn from(value: T) -> Self {
+        Self { cell: OnceLock::from(value), initialiser: native::Mutex::new(None) }
     }
 }
 

@@ -31,7 +31,11 @@ pub struct Mutex<T: ?Sized> {
 }
 
 /// Drop-in for [`std::sync::MutexGuard`].
-pub type MutexGuard<'a, T> = Held<'a, Locked<'a, T>>;
+#[allow(
+    type_alias_bounds,
+    reason = "not enforced, but it makes a bare `dyn Trait` in a guard live as long as in std's"
+)]
+pub type MutexGuard<'a, T: ?Sized + 'a> = Held<'a, Locked<'a, T>>;
 
 /// std's guard with the way back to its mutex, which a condition variable needs to take it again.
 pub struct Locked<'a, T: ?Sized> {
@@ -116,6 +120,15 @@ impl<T: ?Sized> Mutex<T> {
     pub(crate) fn relock(&self, site: probe::Site) -> LockResult<MutexGuard<'_, T>> {
         let acquire = self.acquire(site);
         acquire.blocking(Flags::REACQUIRE, || self.native.try_lock(), || self.native.lock(), |guard| self.locked(guard))
+    }
+
+    /// Records that std's condition variable has taken the mutex again.
+    pub(crate) fn retaken<'a>(
+        &'a self,
+        native: LockResult<native::MutexGuard<'a, T>>,
+        site: probe::Site,
+    ) -> LockResult<MutexGuard<'a, T>> {
+        self.acquire(site).retaken(native, |guard| self.locked(guard))
     }
 
     /// Takes a guard of `Locked` apart: std's guard, and the mutex.

@@ -120,6 +120,11 @@ impl Once {
     }
 }
 
+/// As [`std::sync::ONCE_INIT`].
+#[deprecated(since = "1.38.0", note = "the `Once::new()` function is now preferred")]
+#[expect(clippy::declare_interior_mutable_const, reason = "as std's: what it initialises is interior mutable")]
+pub const ONCE_INIT: Once = Once::new();
+
 #[cold]
 #[track_caller]
 #[expect(clippy::panic, reason = "as std's")]

@@ -32,10 +32,12 @@ pub struct RwLock<T: ?Sized> {
 }
 
 /// Drop-in for [`std::sync::RwLockReadGuard`].
-pub type RwLockReadGuard<'a, T> = Held<'a, native::RwLockReadGuard<'a, T>>;
+#[allow(type_alias_bounds, reason = "as that of `MutexGuard`")]
+pub type RwLockReadGuard<'a, T: ?Sized + 'a> = Held<'a, native::RwLockReadGuard<'a, T>>;
 
 /// Drop-in for [`std::sync::RwLockWriteGuard`].
-pub type RwLockWriteGuard<'a, T> = Held<'a, native::RwLockWriteGuard<'a, T>>;
+#[allow(type_alias_bounds, reason = "as that of `MutexGuard`")]
+pub type RwLockWriteGuard<'a, T: ?Sized + 'a> = Held<'a, native::RwLockWriteGuard<'a, T>>;
 
 impl<T> RwLock<T> {
     /// As [`std::sync::RwLock::new`].
@@ -136,6 +138,31 @@ impl<T: ?Sized> RwLock<T> {
 
     fn class() -> (ObjectKind, &'static str) {
         (ObjectKind::RwLock, std::any::type_name::<T>())
+    }
+}
+
+#[cfg(since_1_92)]
+impl<'rwlock, T: ?Sized> Held<'rwlock, native::RwLockWriteGuard<'rwlock, T>> {
+    /// As [`std::sync::RwLockWriteGuard::downgrade`].
+    ///
+    /// ```
+    /// use instrumented_sync::{RwLock, RwLockWriteGuard};
+    ///
+    /// let lock = RwLock::new(1);
+    /// let mut writer = lock.write().unwrap();
+    /// *writer = 2;
+    /// let reader = RwLockWriteGuard::downgrade(writer);
+    /// assert_eq!(*reader + *lock.read().unwrap(), 4);
+    /// ```
+    #[track_caller]
+    #[expect(clippy::incompatible_msrv, reason = "the build script asked for the version")]
+    pub fn downgrade(s: Self) -> RwLockReadGuard<'rwlock, T> {
+        let (mut hold, native) = s.into_parts();
+        // While others are still kept out: their acquires then come after this in the trace too.
+        if let Some(operation) = probe::Operation::change(&hold, Location::caller()) {
+            operation.downgrades(Mode::Exclusive, &mut hold);
+        }
+        Held::new(hold, native::RwLockWriteGuard::downgrade(native))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     handle::{JoinHandle, Thread},
     scope::{Scope, ScopedJoinHandle},
-    start,
+    start::{self, Announced},
 };
 use crate::native;
 use std::{fmt, io, panic::Location};
@@ -58,12 +58,46 @@ impl Builder {
     {
         let announced = start::announce(Location::caller(), None);
         let thread = Thread::announced(announced.object);
-        let shared = thread.clone();
-        let body = move || {
-            shared.make_current();
-            announced.run(f)
-        };
+        let body = body(thread.clone(), announced, f);
         let native = announced.starting(|| self.native.spawn(body))?;
+        Ok(JoinHandle::new(native, thread))
+    }
+
+    /// As [`std::thread::Builder::spawn_unchecked`].
+    ///
+    /// # Errors
+    ///
+    /// The operating system cannot start a thread.
+    ///
+    /// # Panics
+    ///
+    /// The name holds a NUL byte.
+    ///
+    /// # Safety
+    ///
+    /// As std's: the thread must not outlive what its closure and its result borrow.
+    ///
+    /// ```
+    /// use instrumented_sync::thread;
+    ///
+    /// let text = "borrowed".to_owned();
+    /// // SAFETY: the thread is joined before `text` is dropped.
+    /// let handle = unsafe { thread::Builder::new().spawn_unchecked(|| text.len()) }?;
+    /// assert_eq!(handle.join().unwrap(), 8);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[track_caller]
+    pub unsafe fn spawn_unchecked<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T,
+        F: Send,
+        T: Send,
+    {
+        let announced = start::announce(Location::caller(), None);
+        let thread = Thread::announced(announced.object);
+        let body = body(thread.clone(), announced, f);
+        // SAFETY: the caller answers for `f` and its result; what else the closure holds borrows nothing.
+        let native = announced.starting(|| unsafe { self.native.spawn_unchecked(body) })?;
         Ok(JoinHandle::new(native, thread))
     }
 
@@ -88,13 +122,17 @@ impl Builder {
     {
         let announced = start::announce(Location::caller(), Some(scope.address()));
         let thread = Thread::announced(announced.object);
-        let shared = thread.clone();
-        let body = move || {
-            shared.make_current();
-            announced.run(f)
-        };
+        let body = body(thread.clone(), announced, f);
         let native = announced.starting(|| self.native.spawn_scoped(scope.native(), body))?;
         Ok(ScopedJoinHandle::new(native, thread))
+    }
+}
+
+/// What runs on the new thread.
+fn body<T>(thread: Thread, announced: Announced, f: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    move || {
+        thread.make_current();
+        announced.run(f)
     }
 }
 

@@ -24,6 +24,14 @@ impl<T> JoinHandle<T> {
         Self { native, thread }
     }
 
+    pub(super) fn native(&self) -> &native::thread::JoinHandle<T> {
+        &self.native
+    }
+
+    pub(super) fn into_native(self) -> native::thread::JoinHandle<T> {
+        self.native
+    }
+
     /// As [`std::thread::JoinHandle::thread`].
     #[must_use]
     pub fn thread(&self) -> &Thread {

@@ -1,4 +1,4 @@
-//! `current`, `park`, `park_timeout`.
+//! `current`, `park`, `park_timeout`, `park_timeout_ms`.
 //!
 //! A thread is the object that it parks on: parking is a WAIT and a WAKE, unparking a NOTIFY.
 
@@ -55,6 +55,13 @@ pub fn park() {
 #[track_caller]
 pub fn park_timeout(dur: Duration) {
     recorded(Location::caller(), Flags::TIMED, || native::thread::park_timeout(dur));
+}
+
+/// As [`std::thread::park_timeout_ms`].
+#[deprecated(since = "1.6.0", note = "replaced by `park_timeout`")]
+#[track_caller]
+pub fn park_timeout_ms(ms: u32) {
+    park_timeout(Duration::from_millis(u64::from(ms)));
 }
 
 fn recorded(site: probe::Site, flags: Flags, park: impl FnOnce()) {

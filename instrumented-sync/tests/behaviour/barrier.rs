@@ -79,3 +79,71 @@ fn what_was_written_before_is_seen_after() {
         meet(&right, &left);
     });
 }
+
+#[test]
+fn everybody_of_a_generation_meets_somebody_new_each_time() {
+    const N_GENERATIONS: usize = 40;
+    let (barrier, n_here) = (Barrier::new(8), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..N_GENERATIONS {
+                    n_here.fetch_add(1, Relaxed);
+                    // Between two waits all are here, and after the second the leader alone resets.
+                    barrier.wait();
+                    assert_eq!(n_here.load(Relaxed), 8);
+                    if barrier.wait().is_leader() {
+                        n_here.store(0, Relaxed);
+                    }
+                    barrier.wait();
+                }
+            });
+        }
+    });
+    assert_eq!(n_here.into_inner(), 0);
+}
+
+#[test]
+fn a_late_party_is_not_mistaken_for_one_of_the_next_generation() {
+    let barrier = Barrier::new(2);
+    let n_passed = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..100 {
+            scope.spawn(|| {
+                barrier.wait();
+                n_passed.fetch_add(1, Relaxed);
+            });
+        }
+    });
+    assert_eq!(n_passed.into_inner(), 100, "pairs that overlap");
+}
+
+#[test]
+fn a_barrier_is_dropped_by_its_last_party() {
+    for _ in 0..50 {
+        let barrier = std::sync::Arc::new(Barrier::new(3));
+        let threads = [(); 2].map(|()| {
+            let barrier = std::sync::Arc::clone(&barrier);
+            std::thread::spawn(move || barrier.wait().is_leader())
+        });
+        let leads = barrier.wait().is_leader();
+        drop(barrier);
+        let n_leaders = threads.into_iter().filter_map(|thread| thread.join().unwrap().then_some(())).count();
+        assert_eq!(n_leaders + usize::from(leads), 1);
+    }
+}
+
+#[test]
+fn a_panic_of_a_party_elsewhere_leaves_the_barrier_usable() {
+    let barrier = Barrier::new(2);
+    let meet = || {
+        std::thread::scope(|scope| {
+            let party = scope.spawn(|| barrier.wait().is_leader());
+            barrier.wait().is_leader() != party.join().unwrap()
+        })
+    };
+    assert!(meet());
+    let text = crate::panic_text(|| assert!(!meet(), "after a generation"));
+    assert_eq!(text, "after a generation");
+    assert!(meet());
+}

@@ -61,6 +61,44 @@ fn rwlocks() {
 }
 
 #[test]
+fn poisoned_rwlocks() {
+    let (ours, theirs) = (RwLock::new([1]), StdRwLock::new([1]));
+    panic_text(|| {
+        let _guards = (ours.write().unwrap(), theirs.write().unwrap());
+        panic!("poison");
+    });
+    assert_same!(ours, theirs);
+    assert_same!(ours.read(), theirs.read());
+    assert_same!(ours.write(), theirs.write());
+    assert_same!(ours.try_read(), theirs.try_read());
+    let (our_guard, their_guard) = (ours.write().unwrap_err(), theirs.write().unwrap_err());
+    assert_eq!(
+        (our_guard.to_string(), format!("{our_guard:?}")),
+        (their_guard.to_string(), format!("{their_guard:?}"))
+    );
+    assert_same!(ours, theirs);
+    assert_eq!(ours.try_write().unwrap_err().to_string(), theirs.try_write().unwrap_err().to_string());
+    assert_same!(our_guard.into_inner(), their_guard.into_inner());
+    assert_same!(ours.into_inner(), theirs.into_inner());
+}
+
+#[test]
+fn what_failed_to_initialise() {
+    let (ours, theirs) = (Once::new(), StdOnce::new());
+    panic_text(|| ours.call_once(|| panic!("ours")));
+    panic_text(|| theirs.call_once(|| panic!("theirs")));
+    assert_same!(ours, theirs);
+    let mut states = Vec::new();
+    ours.call_once_force(|state| states.push(format!("{state:?}")));
+    theirs.call_once_force(|state| states.push(format!("{state:?}")));
+    assert_eq!(states[0], states[1]);
+    let (ours, theirs) = (LazyLock::new(|| -> u8 { panic!("ours") }), StdLazyLock::new(|| -> u8 { panic!("theirs") }));
+    panic_text(|| assert_eq!(*ours, 0));
+    panic_text(|| assert_eq!(*theirs, 0));
+    assert_same!(ours, theirs);
+}
+
+#[test]
 fn condvars() {
     let (ours, theirs) = (Condvar::new(), StdCondvar::new());
     assert_same!(ours, theirs);

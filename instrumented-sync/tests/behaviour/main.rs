@@ -46,7 +46,7 @@ fn until(mut happened: impl FnMut() -> bool) {
 fn recorded() {
     use std::process::Command;
     use support::rules::{self, Ending};
-    use trace_format::{Kind, TRACE_VARIABLE};
+    use trace_format::{Flags, Kind, TRACE_VARIABLE};
 
     let dir = tempfile::tempdir().unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -55,13 +55,24 @@ fn recorded() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let trace = support::Trace::only(dir.path());
     rules::check(&trace, Ending::Exit);
-    for kind in [Kind::ACQUIRE, Kind::WAIT, Kind::WAKE, Kind::NOTIFY, Kind::SEND, Kind::RECEIVE, Kind::SEND_FAILED] {
+    let kinds = [
+        [Kind::CREATE, Kind::CAPACITY, Kind::ACQUIRE, Kind::RELEASE, Kind::REQUEST],
+        [Kind::WAIT, Kind::WAKE, Kind::NOTIFY, Kind::ARRIVE, Kind::EXTEND],
+        [Kind::SEND, Kind::SEND_FAILED, Kind::SENT, Kind::RECEIVE, Kind::RECEIVE_FAILED],
+        [Kind::HANDLE_CLONE, Kind::HANDLE_DROP, Kind::FORK, Kind::FORK_FAILED, Kind::JOIN],
+        [Kind::BEGIN, Kind::BODY_END, Kind::END, Kind::SCOPE_END, Kind::TIME],
+    ];
+    for kind in kinds.into_iter().flatten() {
         assert!(trace.count(kind) > 0, "no {kind:?} was recorded");
     }
-    for kind in [Kind::CAPACITY, Kind::ARRIVE] {
-        assert!(trace.count(kind) > 0, "no {kind:?} was recorded");
-    }
-    for kind in [Kind::FORK, Kind::JOIN, Kind::SCOPE_END, Kind::REQUEST, Kind::HANDLE_CLONE, Kind::RECEIVE_FAILED] {
-        assert!(trace.count(kind) > 0, "no {kind:?} was recorded");
+    let flags = [
+        (Kind::ACQUIRE, [Flags::TRY, Flags::CONTENDED, Flags::POISONED, Flags::REACQUIRE]),
+        (Kind::RELEASE, [Flags::READ, Flags::WROTE, Flags::FOR_WAIT, Flags::PANICKING]),
+    ];
+    for (kind, flags) in flags {
+        for flag in flags {
+            let mut events = trace.events().filter(|event| event.kind() == kind);
+            assert!(events.any(|event| event.flags().has(flag)), "no {kind:?} with {flag:?} was recorded");
+        }
     }
 }

@@ -13,12 +13,14 @@
 mod support;
 
 mod behaviour;
+mod edges;
 #[cfg(recorded)]
 mod recorded;
 
 #[cfg(recorded)]
 const ROLES: &[(&str, fn())] = &[
     ("behaves", behaviour::all),
+    ("edges", edges::all),
     ("semaphore", recorded::semaphore),
     ("limiter", recorded::limiter),
     ("latch", recorded::latch),

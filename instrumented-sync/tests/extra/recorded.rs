@@ -72,12 +72,13 @@ const SHARED: Flags = Flags::SHARED;
 #[test]
 fn behaviour_is_the_same() {
     recorded("behaves");
+    recorded("edges");
 }
 
 /// Where events are not kept, or not all of them, everything works, and slots stay exact.
 #[test]
 fn without_room_for_events() {
-    for role in ["behaves", "semaphore", "limiter", "latch", "reentrant", "upgradable", "both_modes"] {
+    for role in ["behaves", "edges", "semaphore", "limiter", "latch", "reentrant", "upgradable", "both_modes"] {
         for bytes_max in [100_000, 200_000] {
             let dir = tempfile::tempdir().unwrap();
             run(command(role, dir.path()).env(MAX_BYTES_VARIABLE, bytes_max.to_string()));

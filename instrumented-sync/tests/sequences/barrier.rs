@@ -16,7 +16,7 @@ use std::{
 use trace_format::{Event, Flags, Kind, TRACE_VARIABLE};
 
 /// Names the directory of a program that begins to record by itself.
-const DIRECTORY: &str = "SEQUENCES_DIRECTORY";
+pub(crate) const DIRECTORY: &str = "SEQUENCES_DIRECTORY";
 
 /// Two parties, of which the one comes last the first time, the other the second time.
 pub(crate) fn two_meet_twice() {

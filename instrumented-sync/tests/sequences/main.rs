@@ -1,4 +1,4 @@
-//! The exact events of barriers and of what is initialised once, and what the slots say meanwhile.
+//! The exact events of barriers, of what is initialised once, and of waits that unwind, and what the slots say meanwhile.
 //!
 //! Each case is a program of its own: this test binary, run again with a part to play.
 #![cfg(recorded)]
@@ -16,7 +16,9 @@ mod support;
 
 mod barrier;
 mod once;
+mod rwlock;
 mod task;
+mod unwind;
 
 use self::support::{Thread, Trace, program, rules};
 use instrumented_sync::thread::{Builder, Scope, ScopedJoinHandle};
@@ -34,9 +36,14 @@ const ROLES: &[(&str, fn())] = &[
     ("once::poisoned_lazy", once::poisoned_lazy),
     ("once::reentrant", once::reentrant),
     ("once::used_again", once::used_again),
+    #[cfg(since_1_92)]
+    ("rwlock::downgraded", rwlock::downgraded),
+    #[cfg(since_1_92)]
+    ("rwlock::downgraded_unrecorded", rwlock::downgraded_unrecorded),
     ("task::handed_over", task::handed_over),
     ("task::given_up", task::given_up),
     ("task::runnable", task::runnable),
+    ("unwind::waits_while_unwinding", unwind::waits_while_unwinding),
 ];
 
 /// Plays a part if the environment names one, and is nothing otherwise.

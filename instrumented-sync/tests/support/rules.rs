@@ -50,7 +50,7 @@ fn check_thread(thread: &Thread) {
     }
 }
 
-/// Exclusive holds of one object do not nest, and RELEASE carries the number of its ACQUIRE.
+/// Exclusive holds of one object do not nest, and RELEASE carries the number and the mode that its hold ended with.
 ///
 /// Guards are not sent to other threads: std's are not `Send`.
 pub(crate) fn check_holds(thread: &Thread) {
@@ -67,6 +67,13 @@ pub(crate) fn check_holds(thread: &Thread) {
                 let holds = held.entry(event.object().0).or_default();
                 let acquire = holds.pop().unwrap_or_else(|| panic!("{event:?} without an acquire"));
                 assert_eq!((event.seq(), event.flags().mode()), (acquire.seq(), acquire.flags().mode()));
+            }
+            Kind::DOWNGRADE => {
+                let hold = held.get_mut(&event.object().0).and_then(|holds| holds.last_mut());
+                let hold = hold.unwrap_or_else(|| panic!("{event:?} without an acquire"));
+                assert_eq!((hold.seq(), event.flags().mode()), (event.seq(), Mode::Shared));
+                assert_ne!(hold.flags().mode(), Mode::Shared, "{event:?} of what is shared already");
+                *hold = *event;
             }
             _ => {}
         }

@@ -1,8 +1,13 @@
-//! Each type is `Send`, `Sync`, `Clone` and so on exactly if std's is, and borrows as std's does.
+//! Each type is `Send`, `Sync`, `Clone` and so on exactly if std's is, whatever is in it.
 
 use std::{
     cell::Cell,
+    error::Error,
     fmt::{Debug, Display},
+    hash::Hash,
+    iter::FusedIterator,
+    ops::{Deref, DerefMut},
+    os::unix::thread::JoinHandleExt,
     panic::{RefUnwindSafe, UnwindSafe},
     rc::Rc,
     sync::Arc,
@@ -45,6 +50,15 @@ macro_rules! traits {
             ("Eq", implements!($type: Eq)),
             ("Iterator", implements!($type: Iterator)),
             ("IntoIterator", implements!($type: IntoIterator)),
+            ("FusedIterator", implements!($type: FusedIterator)),
+            ("PartialOrd", implements!($type: PartialOrd)),
+            ("Ord", implements!($type: Ord)),
+            ("Hash", implements!($type: Hash)),
+            ("Error", implements!($type: Error)),
+            ("Deref", implements!($type: Deref)),
+            ("DerefMut", implements!($type: DerefMut)),
+            ("From<i32>", implements!($type: From<i32>)),
+            ("JoinHandleExt", implements!($type: JoinHandleExt)),
         ]
     };
 }
@@ -125,61 +139,4 @@ fn unsized_types() {
 fn other_types() {
     assert_parity!(sync::Condvar, sync::WaitTimeoutResult, sync::Barrier, sync::BarrierWaitResult, sync::Once);
     assert_parity!(thread::Builder, thread::Thread, thread::ThreadId, thread::Scope<'static, 'static>);
-}
-
-/// A lock may live longer than what its content borrows, as long as nobody uses it then: it has no destructor
-/// that could look at its content.
-#[test]
-fn locks_do_not_look_at_their_content_when_dropped() {
-    let (mutex, lock, cell);
-    let value = 1;
-    cell = instrumented_sync::OnceLock::new();
-    assert_eq!(cell.set(&value), Ok(()));
-    mutex = instrumented_sync::Mutex::new(&value);
-    lock = instrumented_sync::RwLock::new(Some(&value));
-    assert_eq!(**mutex.lock().unwrap(), 1);
-    let guard = lock.read().unwrap();
-    assert_eq!(*guard, Some(&1));
-    drop(guard);
-}
-
-/// Constructors are `const`, and so is what they make.
-#[test]
-fn statics_are_made_of_them() {
-    static BARRIER: instrumented_sync::Barrier = instrumented_sync::Barrier::new(1);
-    static ONCE: instrumented_sync::Once = instrumented_sync::Once::new();
-    static LAZY: instrumented_sync::LazyLock<String> = instrumented_sync::LazyLock::new(String::new);
-    static CELLS: [instrumented_sync::OnceLock<String>; 2] = [const { instrumented_sync::OnceLock::new() }; 2];
-    ONCE.call_once(|| assert!(BARRIER.wait().is_leader()));
-    assert_eq!((CELLS[0].get(), CELLS[1].get_or_init(|| LAZY.clone())), (None, &String::new()));
-    assert!(CELLS[0].get().is_none());
-}
-
-/// Guards and handles get shorter lifetimes as std's do.
-#[test]
-fn guards_are_as_variant_as_std_s() {
-    fn mutex_guard<'short>(
-        guard: instrumented_sync::MutexGuard<'static, i32>,
-        _: &'short (),
-    ) -> instrumented_sync::MutexGuard<'short, i32> {
-        guard
-    }
-    fn read_guard<'short>(
-        guard: instrumented_sync::RwLockReadGuard<'static, &'static str>,
-        _: &'short (),
-    ) -> instrumented_sync::RwLockReadGuard<'short, &'short str> {
-        guard
-    }
-    fn write_guard<'short>(
-        guard: instrumented_sync::RwLockWriteGuard<'static, i32>,
-        _: &'short (),
-    ) -> instrumented_sync::RwLockWriteGuard<'short, i32> {
-        guard
-    }
-    static MUTEX: instrumented_sync::Mutex<i32> = instrumented_sync::Mutex::new(1);
-    static LOCK: instrumented_sync::RwLock<i32> = instrumented_sync::RwLock::new(2);
-    static NAME: instrumented_sync::RwLock<&str> = instrumented_sync::RwLock::new("name");
-    assert_eq!(*mutex_guard(MUTEX.lock().unwrap(), &()), 1);
-    assert_eq!(*read_guard(NAME.read().unwrap(), &()), "name");
-    assert_eq!(*write_guard(LOCK.write().unwrap(), &()), 2);
 }

@@ -1,0 +1,27 @@
+//! The surface with `instrumented_sync` as its root.
+#![allow(dead_code, deprecated, unused_imports, unused_lifetimes, reason = "it is there to be compiled")]
+#![allow(clippy::all, clippy::pedantic, reason = "std's declarations, not ours")]
+
+use instrumented_sync as root;
+use root::{sync, thread};
+
+#[path = "surface/cell.rs"]
+mod cell;
+#[path = "surface/channel.rs"]
+mod channel;
+#[path = "surface/lock.rs"]
+mod lock;
+#[path = "surface/shape.rs"]
+mod shape;
+#[path = "surface/shared.rs"]
+mod shared;
+#[path = "surface/thread.rs"]
+mod threads;
+#[path = "surface/wait.rs"]
+mod wait;
+
+/// The entries that were compiled.
+pub(crate) fn keys() -> Vec<&'static str> {
+    let threads = [threads::KEYS, threads::started::KEYS, threads::joined::KEYS].concat();
+    [cell::KEYS, channel::KEYS, lock::KEYS, shared::KEYS, &threads, wait::KEYS].concat()
+}
