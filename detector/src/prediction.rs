@@ -42,8 +42,8 @@ use self::{
     pattern::Patterns,
     reversal::{Budget, Settled},
 };
-use crate::history::{History, Mode};
-use rustc_hash::FxHashSet;
+use crate::history::{History, Kind, Mode};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeSet;
 
 const MODES: [Mode; 4] = [Mode::Exclusive, Mode::Shared, Mode::Upgradable, Mode::SharedRecursive];
@@ -100,6 +100,34 @@ pub fn predict(history: &History) -> Prediction {
     predicting.prediction.is_cut_short = searched.is_err();
     predicting.settle_rejected();
     predicting.prediction
+}
+
+/// Locks of which a schedule has sections that exclude each other in another order than the history.
+pub fn reordered_locks(history: &History, schedule: &[u32]) -> Vec<u32> {
+    let mut latest: FxHashMap<u32, [u32; MODES.len()]> = FxHashMap::default();
+    let mut reordered = Vec::new();
+    for index in schedule {
+        let Some(operation) = history.operations.get(*index as usize) else { continue };
+        if operation.kind == Kind::Acquire {
+            let latest = latest.entry(operation.target).or_default();
+            if MODES.iter().any(|mode| mode.excludes(operation.mode) && latest[*mode as usize] > *index) {
+                reordered.push(operation.target);
+            }
+            latest[operation.mode as usize] = latest[operation.mode as usize].max(*index);
+        }
+    }
+    reordered.sort_unstable();
+    reordered.dedup();
+    reordered
+}
+
+/// Where the thread of the operation at `index` acquired a lock that it holds there.
+pub fn acquired(history: &History, index: u32, lock: u32) -> Option<u32> {
+    let thread = history.operations.get(index as usize)?.thread;
+    let mut before = history.operations.get(..index as usize)?.iter().rev();
+    let acquire = before
+        .find(|operation| (operation.thread, operation.kind, operation.target) == (thread, Kind::Acquire, lock))?;
+    Some(acquire.place)
 }
 
 struct Predicting<'a> {

@@ -1,13 +1,67 @@
-//! Deadlocks of a history: what [`crate::prediction`] proves or leaves open, as findings.
+//! Deadlocks of a history: what [`crate::prediction`] proves or leaves open, as findings; and proofs for cycles of locks
+//! that a recorded trace shows.
 
 use super::{ALL_RECORDED, Help, RawEdge, RawFinding, mode_name};
 use crate::{
     finding::{Certainty, Code, Problem},
-    history::{History, Kind},
+    history::History,
     model::{ObjectId, SiteId, ThreadId, site_of},
     prediction::{self, Proven},
 };
+use rustc_hash::FxHashSet;
 use trace_format::Mode;
+
+/// A thread; what it holds, since where; what it wants, where.
+pub type Link = (ThreadId, (ObjectId, SiteId), (ObjectId, SiteId));
+
+/// A deadlock of a recorded process, with a schedule that was replayed: the thread of each link wants what that of the
+/// next one holds.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// The cycle.
+    pub links: Vec<Link>,
+    /// Operations of the schedule.
+    pub n_steps: usize,
+    /// Whether the schedule has sections of one lock in another order than the trace.
+    pub is_reordered: bool,
+}
+
+/// Proofs of the deadlocks of a history, told by `tell` in the terms of a model: thread, lock, place; none if it cannot.
+pub fn proofs(history: &History, tell: impl Fn(&Proven) -> Option<Proof>) -> Vec<Proof> {
+    prediction::predict(history).proven.iter().filter_map(tell).collect()
+}
+
+/// Lets the findings that a proof is about be proven, about the threads of the proof.
+pub fn prove(findings: &mut [RawFinding], proofs: &[Proof]) {
+    let possible =
+        findings.iter_mut().filter(|found| (found.code, found.certainty) == (Code::LockOrder, Certainty::Possible));
+    for finding in possible {
+        let links: FxHashSet<_> = finding.edges.iter().filter_map(link).collect();
+        let is_it = |proof: &&Proof| {
+            proof.links.len() == finding.edges.len()
+                && proof.links.iter().all(|(_, held, wanted)| links.contains(&(*held, *wanted)))
+        };
+        let Some(proof) = proofs.iter().find(is_it) else { continue };
+        finding.certainty = Certainty::Proven;
+        finding.why = why(proof.n_steps, proof.is_reordered);
+        for edge in &mut finding.edges {
+            let of_edge = proof.links.iter().find(|(_, held, wanted)| link(edge) == Some((*held, *wanted)));
+            edge.thread = of_edge.map_or(edge.thread, |(thread, ..)| *thread);
+        }
+    }
+}
+
+/// What an edge is about, whoever's it is: held since where, wanted where.
+fn link(edge: &RawEdge) -> Option<((ObjectId, SiteId), (ObjectId, SiteId))> {
+    let (held, _, since) = edge.holds?;
+    let (wanted, _, at) = edge.wants?;
+    Some(((held, since), (wanted?, at)))
+}
+
+fn why(n_steps: usize, is_reordered: bool) -> String {
+    let order = if is_reordered { ", with critical sections of a lock in another order," } else { "" };
+    format!("a schedule of {n_steps} of its operations{order} was replayed step by step and ends in this deadlock")
+}
 
 /// Predicts, and says what was found. The problems say where a bound cut the search short.
 pub fn run(history: &History) -> (Vec<RawFinding>, Vec<Problem>) {
@@ -31,9 +85,7 @@ pub fn run(history: &History) -> (Vec<RawFinding>, Vec<Problem>) {
 }
 
 fn proven(history: &History, proven: &Proven) -> RawFinding {
-    let n = proven.witness.schedule.len();
-    let order = if proven.is_sync_preserving { "" } else { ", with critical sections of a lock in another order," };
-    let why = format!("a schedule of {n} of its operations{order} was replayed step by step and ends in this deadlock");
+    let why = why(proven.witness.schedule.len(), !proven.is_sync_preserving);
     finding(history, &proven.witness.blocked, Certainty::Proven, why)
 }
 
@@ -66,10 +118,5 @@ fn finding(history: &History, blocked: &[u32], certainty: Certainty, why: String
 
 /// Where the thread of the operation at `index` acquired what it holds there.
 fn acquired(history: &History, index: u32, lock: u32) -> SiteId {
-    let thread = history.operations[index as usize].thread;
-    let before = history.operations[..index as usize].iter().rev();
-    let acquire = before
-        .into_iter()
-        .find(|operation| (operation.thread, operation.kind, operation.target) == (thread, Kind::Acquire, lock));
-    site_of(acquire.map_or(u32::MAX, |acquire| acquire.place))
+    site_of(prediction::acquired(history, index, lock).unwrap_or(u32::MAX))
 }

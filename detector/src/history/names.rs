@@ -15,6 +15,8 @@ use rustc_hash::FxHashMap;
 pub struct Names {
     by_text: FxHashMap<Box<str>, u32>,
     texts: Vec<Box<str>>,
+    /// How many have a number but no text.
+    n_unnamed: u32,
 }
 
 impl Names {
@@ -25,10 +27,15 @@ impl Names {
         if let Some(number) = self.by_text.get(text) {
             return *number;
         }
-        let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+        let number = u32::try_from(self.len()).unwrap_or(u32::MAX);
         self.texts.push(text.into());
         self.by_text.insert(text.into(), number);
         number
+    }
+
+    /// The numbers below `n` for things that have no text, instead of what was there.
+    pub fn unnamed(n: u32) -> Self {
+        Self { n_unnamed: n, ..Self::default() }
     }
 
     /// The number of a text that has one.
@@ -38,16 +45,17 @@ impl Names {
 
     /// The text with a number; empty if there is none.
     pub fn text(&self, number: u32) -> &str {
-        self.texts.get(number as usize).map_or("", |text| text)
+        let text = number.checked_sub(self.n_unnamed).and_then(|at| self.texts.get(at as usize));
+        text.map_or("", |text| text)
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.texts.len()
+        self.texts.len() + self.n_unnamed as usize
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.texts.is_empty()
+        self.len() == 0
     }
 }

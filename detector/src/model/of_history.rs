@@ -17,6 +17,7 @@ pub fn of_history(history: &History, program: &str) -> Model {
         thread: None,
         capacity: None,
         holders_max: None,
+        id: 0,
     });
     Model {
         processes: vec![Process { program: program.to_owned(), exited: true, ..Process::default() }],
