@@ -278,11 +278,25 @@ fn copies_that_begin_at_the_same_moment_join() {
 
 #[test]
 fn a_forked_child_goes_on_with_both_versions() {
-    let trace = tempfile::tempdir().unwrap();
-    let (report, status) = run_into(trace.path(), &versions("forks"));
-    assert_eq!((status, problems(&report).len()), (1, 0), "{report:#}");
-    assert_eq!(process_files(trace.path()).len(), 2, "one for each process");
-    assert_is_cycle_of_versions(only_finding(&report));
+    for part in ["forks", "forks_early"] {
+        let trace = tempfile::tempdir().unwrap();
+        let (report, status) = run_into(trace.path(), &versions(part));
+        assert_eq!((status, problems(&report).len()), (1, 0), "{part}: {report:#}");
+        assert_eq!(process_files(trace.path()).len(), 2, "{part}: one for each process");
+        assert_is_cycle_of_versions(only_finding(&report));
+    }
+}
+
+#[test]
+fn whatever_is_done_is_recorded_alike_by_owners_and_delegates() {
+    let [owner, delegate] = ["works_second", "works_first"].map(|part| {
+        let (report, status) = run(&versions(part));
+        assert_eq!((findings(&report).len(), status), (0, 0), "{part}: {report:#}");
+        report["stats"].clone()
+    });
+    assert_eq!(owner, delegate);
+    assert_eq!(owner["lost"], 0);
+    assert!(owner["events"].as_u64().unwrap() > 500, "{owner:#}");
 }
 
 #[test]

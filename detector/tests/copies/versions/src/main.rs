@@ -1,5 +1,7 @@
 //! A program in which two versions of the wrappers meet. Its argument says what happens.
 
+mod works;
+
 use std::{
     os::unix::process::CommandExt,
     process::Command,
@@ -104,6 +106,25 @@ fn forks() {
     assert_eq!(status, 0);
 }
 
+/// The second version is told to record in the child only, before the first has done anything there.
+fn forks_early() {
+    forwards_alone();
+    let child = unsafe { fork() };
+    if child == 0 {
+        drop(SECOND.lock().unwrap());
+        orders();
+        return;
+    }
+    let mut status = 0;
+    assert_eq!(unsafe { waitpid(child, &mut status, 0) }, child);
+    assert_eq!(status, 0);
+}
+
+fn forwards_alone() {
+    *FIRST.lock().unwrap() += 1;
+    *FIRST.lock().unwrap() -= 1;
+}
+
 /// An image that recorded is followed by one that does.
 fn execs() {
     forwards(|| ());
@@ -157,6 +178,9 @@ fn main() {
         "hangs" => hangs(),
         "at_once" => at_once(),
         "forks" => forks(),
+        "forks_early" => forks_early(),
+        "works_first" => works::run(&[works::first, works::second]),
+        "works_second" => works::run(&[works::second, works::first]),
         "execs" => execs(),
         "strangers" => strangers(),
         "starts" => starts(&dir),
