@@ -5,6 +5,7 @@
 //! anything is sized by it. Events are not loaded: a [`ProcessFile`] keeps where they lie, and the merge reads
 //! them window by window.
 
+mod apart;
 mod bytes;
 mod dictionary;
 mod live;
@@ -114,6 +115,7 @@ pub fn open(dir: &Path) -> Result<Trace, OpenError> {
             trace.problems.push(Problem { text, fatal: false });
         }
     }
+    trace.problems.extend(apart::problems(&trace.processes));
     Ok(trace)
 }
 

@@ -1,6 +1,9 @@
 //! What makes a primitive one object of the trace.
 
-use crate::recorder::{Local, latch};
+use crate::recorder::{
+    entry, latch,
+    table_abi::{Source, Text},
+};
 use std::{
     fmt,
     panic::Location,
@@ -30,10 +33,10 @@ impl Identity {
 
     /// The object id; takes one if there is none. 0 if none can be had.
     #[inline]
-    pub(crate) fn object(&self, local: &Local, class: Class) -> u64 {
+    pub(crate) fn object(&self, class: Class) -> u64 {
         // Relaxed: an id is a number; what orders operations on the object is the object.
         match self.object.load(Relaxed) {
-            0 => self.take_object(local, class, None),
+            0 => self.take_object(class, None),
             object => object,
         }
     }
@@ -41,9 +44,9 @@ impl Identity {
     /// As [`Self::object`], of what was made with a capacity: parties, counts, permits or room. The first of all
     /// operations on such an object has to come this way.
     #[inline]
-    pub(crate) fn object_with_capacity(&self, local: &Local, class: Class, capacity: u64) -> u64 {
+    pub(crate) fn object_with_capacity(&self, class: Class, capacity: u64) -> u64 {
         match self.known_object() {
-            0 => self.take_object(local, class, Some(capacity)),
+            0 => self.take_object(class, Some(capacity)),
             object => object,
         }
     }
@@ -56,24 +59,21 @@ impl Identity {
     }
 
     #[cold]
-    fn take_object(&self, local: &Local, class: Class, capacity: Option<u64>) -> u64 {
-        if !local.prepare() {
-            return 0;
-        }
-        let taken = local.take_object();
+    fn take_object(&self, class: Class, capacity: Option<u64>) -> u64 {
+        let taken = entry::take_object();
         // Relaxed: as in `object`. The thread that comes second uses the first one's id, its own is never used.
         if taken == 0 || self.object.compare_exchange(0, taken, Relaxed, Relaxed).is_err() {
             return self.object.load(Relaxed);
         }
         let (kind, type_name) = class();
-        let class = Local::class(kind, type_name);
-        let site = Local::bare_site(self.created_at);
+        let class = entry::class(kind as u32, Text::of(type_name));
+        let site = entry::bare_site(Source::of(self.created_at));
         let create = Event::new(Kind::CREATE, Flags::NONE, site, ObjectId(taken), u64::from(class));
         // Where it is: who can reach a static variable is another question than who can reach the heap.
-        local.append_extended(create, Event::extend(0, std::ptr::from_ref(self) as u64));
-        if let Some(capacity) = capacity.filter(|_| local.prepare()) {
+        entry::append_pair(create.into(), Event::extend(0, std::ptr::from_ref(self) as u64).into());
+        if let Some(capacity) = capacity {
             let capacity = capacity.min(MESSAGE_MAX);
-            local.append(Event::new(Kind::CAPACITY, Flags::NONE, site, ObjectId(taken), capacity));
+            entry::append(Event::new(Kind::CAPACITY, Flags::NONE, site, ObjectId(taken), capacity).into());
         }
         taken
     }
@@ -114,11 +114,7 @@ impl Drop for Identity {
 
 #[cold]
 fn destroyed(object: u64) {
-    Local::with(|local| {
-        if local.prepare() {
-            local.append(Event::new(Kind::DESTROY, Flags::NONE, 0, ObjectId(object), 0));
-        }
-    });
+    entry::append(Event::new(Kind::DESTROY, Flags::NONE, 0, ObjectId(object), 0).into());
 }
 
 impl fmt::Debug for Identity {

@@ -8,7 +8,13 @@ mod operation;
 
 use crate::{
     held::{Held, Hold},
-    recorder::Local,
+    recorder::{
+        copies::is_delegate,
+        entry::{self, APPEND, PREPARE, SITE},
+        latch::is_on,
+        platform,
+        table_abi::{Source, Text},
+    },
 };
 use std::{
     panic::Location,
@@ -19,7 +25,7 @@ use trace_format::{Event, Kind, ObjectId};
 pub(crate) use self::operation::Operation;
 pub(crate) use crate::{
     identity::{Class, Identity},
-    recorder::{latch::recording, process::generation, task::TaskSlot},
+    recorder::{latch::recording, task::TaskSlot},
 };
 pub(crate) use trace_format::{Flags, Mode, ObjectKind};
 
@@ -181,24 +187,31 @@ fn next_seq(identity: &Identity, mode: Mode) -> u64 {
 /// What is done before the primitive is touched.
 #[inline(never)]
 fn ready(identity: &Identity, class: Class, site: Site) -> Ready {
-    Local::with(|local| {
-        let object = identity.object(local, class);
-        if object == 0 || !local.prepare() {
-            return Ready::NONE;
-        }
-        Ready::new(object, local.site(site))
-    })
+    let object = identity.object(class);
+    if object == 0 {
+        return Ready::NONE;
+    }
+    site_here(site).map_or(Ready::NONE, |site| Ready::new(object, site))
+}
+
+/// The site of an operation, or `None` if it cannot be recorded. Inlined into a probe, whose frame is the innermost
+/// that the site's stack counts.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "see above")]
+fn site_here(site: Site) -> Option<u32> {
+    let found = entry::site_at(Source::of(site), platform::stack_pointer());
+    (found & SITE != 0).then_some(found as u32)
 }
 
 /// Records an acquire and publishes its hold. Room must have been made before.
 #[inline(never)]
 pub(crate) fn acquired(acquire: Event) {
-    Local::with(|local| local.append_acquire(acquire));
+    entry::append_acquire(acquire.into());
 }
 
 /// Records the acquire of something that the program says it holds already; `acquire` but for its number.
 pub(crate) fn acquired_already(identity: &Identity, mode: Mode, acquire: Event) -> Hold<'_> {
-    if !Local::with(Local::prepare) {
+    if !entry::prepare() {
         return Hold::unrecorded(identity, mode);
     }
     let seq = next_seq(identity, mode);
@@ -211,28 +224,21 @@ pub(crate) fn acquired_already(identity: &Identity, mode: Mode, acquire: Event) 
 #[inline(never)]
 fn request(ready: Ready, flags: Flags) {
     let request = ready.event(Kind::REQUEST, flags, 0);
-    Local::with(|local| {
-        local.append(request);
-        local.begin_wait(request, 0);
-    });
+    entry::begin_wait(request.into(), 0, APPEND);
 }
 
 /// The caller has blocked and goes on.
 #[cold]
 #[inline(never)]
 fn granted() {
-    Local::with(Local::end_wait);
+    entry::end_wait();
 }
 
 /// Records a release and takes its hold back; the primitive is still held.
 #[inline(never)]
 pub(crate) fn release(object: u64, flags: Flags, seq: u64) {
     let flags = if std::thread::panicking() { flags.with(Flags::PANICKING) } else { flags };
-    Local::with(|local| {
-        if local.prepare() {
-            local.append_release(Event::new(Kind::RELEASE, flags, 0, ObjectId(object), seq));
-        }
-    });
+    entry::append_release(Event::new(Kind::RELEASE, flags, 0, ObjectId(object), seq).into());
 }
 
 /// A wait for something that nobody owns: what to record, and where it is published meanwhile.
@@ -244,25 +250,12 @@ pub(crate) struct Waiting {
 impl Waiting {
     /// Publishes a wait that is about to begin. `second` is another object that matters to it, 0 if none.
     pub(crate) fn begin(event: Event, second: u64) -> Self {
-        Self::begin_in(event, second, true)
+        Self { recorded: entry::begin_wait(event.into(), second, PREPARE | APPEND) }
     }
 
     /// Publishes a wait in the slot only: the events around it say the rest. `second` as in [`Self::begin`].
     pub(crate) fn begin_silent(event: Event, second: u64) -> Self {
-        Self::begin_in(event, second, false)
-    }
-
-    fn begin_in(event: Event, second: u64, append: bool) -> Self {
-        Local::with(|local| {
-            let recorded = local.prepare();
-            if recorded {
-                if append {
-                    local.append(event);
-                }
-                local.begin_wait(event, second);
-            }
-            Self { recorded }
-        })
+        Self { recorded: entry::begin_wait(event.into(), second, PREPARE) }
     }
 
     /// Whether the wait is published; if not, its operation cannot be recorded.
@@ -273,17 +266,18 @@ impl Waiting {
     /// The wait is over.
     pub(crate) fn end(self) {
         if self.recorded {
-            Local::with(Local::end_wait);
+            entry::end_wait();
         }
     }
 }
 
 /// Object and site of an operation that is not an acquire, or `None` if it cannot be recorded.
 pub(crate) fn operation(identity: &Identity, class: Class, site: Site) -> Option<(ObjectId, u32)> {
-    Local::with(|local| {
-        let object = identity.object(local, class);
-        (object != 0 && local.prepare()).then(|| (ObjectId(object), local.site(site)))
-    })
+    let object = identity.object(class);
+    if object == 0 {
+        return None;
+    }
+    site_here(site).map(|site| (ObjectId(object), site))
 }
 
 /// The identity of a primitive with a capacity - parties, counts, permits, room -, which is recorded with its first
@@ -291,7 +285,7 @@ pub(crate) fn operation(identity: &Identity, class: Class, site: Site) -> Option
 #[inline]
 pub(crate) fn with_capacity(identity: &Identity, class: Class, capacity: u64) -> &Identity {
     if recording() {
-        Local::with(|local| identity.object_with_capacity(local, class, capacity));
+        identity.object_with_capacity(class, capacity);
     }
     identity
 }
@@ -307,67 +301,64 @@ pub(crate) fn used(identity: &Identity, class: Class, site: Site) {
 
 #[inline(never)]
 fn used_while_recording(identity: &Identity, class: Class, site: Site) {
-    let in_a_section = Local::with(Local::holds_something);
-    let ready = if in_a_section { ready(identity, class, site) } else { Ready::NONE };
+    let ready = if entry::holds_something() { ready(identity, class, site) } else { Ready::NONE };
     if ready.0 != 0 {
         let flags = Mode::Shared.flags();
         let acquire = ready.event(Kind::ACQUIRE, flags, identity.version());
-        Local::with(|local| local.append_extended(acquire, ready.event(Kind::RELEASE, flags, acquire.seq())));
+        entry::append_pair(acquire.into(), ready.event(Kind::RELEASE, flags, acquire.seq()).into());
     }
 }
 
 /// Object id of a primitive that is to be recorded.
 pub(crate) fn object(identity: &Identity, class: Class) -> ObjectId {
-    Local::with(|local| ObjectId(identity.object(local, class)))
+    ObjectId(identity.object(class))
 }
 
 /// The site of an operation, or `None` if it cannot be recorded.
 pub(crate) fn site(site: Site) -> Option<u32> {
-    Local::with(|local| local.prepare().then(|| local.site(site)))
+    site_here(site)
 }
 
 /// Appends an event, if there is room.
 pub(crate) fn append(event: Event) {
-    Local::with(|local| {
-        if local.prepare() {
-            local.append(event);
-        }
-    });
+    entry::append(event.into());
 }
 
 /// Appends an event with its extension, or with another that belongs to it, if there is room.
 pub(crate) fn append_extended(event: Event, extension: Event) {
-    Local::with(|local| {
-        if local.prepare() {
-            local.append_extended(event, extension);
-        }
-    });
+    entry::append_pair(event.into(), extension.into());
 }
 
 /// Names an object.
 pub(crate) fn label(identity: &Identity, class: Class, text: &str) {
-    let object = Local::with(|local| identity.object(local, class));
+    let object = identity.object(class);
     if object != 0 {
-        Local::label(object, text);
+        entry::label(object, Text::of(text));
     }
 }
 
 /// A new object id, 0 if none can be had.
 pub(crate) fn take_object() -> u64 {
-    Local::with(|local| if local.prepare() { local.take_object() } else { 0 })
+    entry::take_object()
 }
 
 /// This thread's object id, 0 if it cannot be recorded.
 pub(crate) fn this_thread() -> u64 {
-    Local::with(|local| if local.prepare() { local.thread() } else { 0 })
+    entry::this_thread()
 }
 
 /// Begins this thread as the one that a FORK announced.
 pub(crate) fn begin_thread(object: u64) {
-    Local::with(|local| {
-        local.announce(object);
-        local.prepare();
-    });
+    // Another copy's std does not know the names of the threads that this one starts.
+    let thread = is_delegate().then(std::thread::current);
+    let name = thread.as_ref().and_then(std::thread::Thread::name).unwrap_or("");
+    entry::begin_thread(object, Text::of(name));
+}
+
+/// Differs between a process and what is forked from it, as far as something was recorded before: threads of another
+/// generation do not exist here.
+pub(crate) fn generation() -> u64 {
+    if is_on() { entry::generation() } else { 0 }
 }
 
 /// Applies `f` to what was acquired, poisoned or not.

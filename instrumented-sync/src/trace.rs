@@ -9,6 +9,9 @@ use std::{fmt, path::Path};
 /// used if it is empty, joined if it is a trace. Recording stays on until the process ends. Objects and threads
 /// are recorded from their first operation after this call.
 ///
+/// If another copy of this crate in the process - another version, or that of a plugin - records already, this one
+/// records with it. Into `dir`, that is all; elsewhere, it records there, and the call says that recording is on.
+///
 /// # Errors
 ///
 /// Recording is on already, or the directory cannot be used; the error says what to do.

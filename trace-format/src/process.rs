@@ -17,6 +17,10 @@
 //!      13  bytes taken so far                                   (written under the recorder's lock)
 //!      14  recorder copy of the process at word 4
 //!      15  why recording stopped early: 0 it did not, 1 limit, 2 no space, 3 directory gone, 4 other
+//!      16  address of the recorder's functions in the memory of the process, 0 if it has none; see FORMAT.md, Copies
+//!      17  another recorder of the process that this one could not join: its copy plus 1, or 2^64 - 1 if that is not known;
+//!          0 if there was none when this one began
+//!      18  version of the recorder's crate: major, minor, patch in 16 bits each; 0 if it is not known
 //! ```
 //! All other words are 0 and reserved. The magic is stored last, with release ordering: a file without it was
 //! cut off while its header was written and holds nothing.
@@ -28,6 +32,9 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed};
 pub const MAGIC: u64 = u64::from_le_bytes(*b"DLCTRACE");
 /// Bytes before the first chunk.
 pub const HEADER_BYTES: usize = 4096;
+
+/// In [`word::APART`]: there is another recorder, but which copy it is, is not known.
+pub const APART_UNKNOWN: u64 = u64::MAX;
 
 /// Words of the header; the module's picture says what each holds.
 pub mod word {
@@ -48,6 +55,9 @@ pub mod word {
     pub const TAKEN: usize = 13;
     pub const FORKED_COPY: usize = 14;
     pub const STOPPED: usize = 15;
+    pub const TABLE: usize = 16;
+    pub const APART: usize = 17;
+    pub const RECORDER: usize = 18;
 }
 
 /// Why a process stopped recording before its end.
@@ -106,6 +116,31 @@ pub struct Header {
     pub limit_bytes: u64,
     /// Why recording stopped early.
     pub stopped: Stopped,
+    /// Another recorder of the process that this one could not join.
+    pub apart: Apart,
+    /// Version of the recorder's crate, if it is known.
+    pub recorder: Option<[u16; 3]>,
+}
+
+/// Another recorder of the same process, which records by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Apart {
+    /// There was none when this recorder began.
+    Nobody,
+    /// The one with this copy number.
+    Copy(u32),
+    /// There is one, but which copy it is, is not known.
+    Unknown,
+}
+
+impl Apart {
+    const fn from_word(word: u64) -> Self {
+        match word {
+            0 => Self::Nobody,
+            1..=0xffff_ffff => Self::Copy(word as u32 - 1),
+            _ => Self::Unknown,
+        }
+    }
 }
 
 impl Header {
@@ -131,8 +166,14 @@ impl Header {
             lost: load(word::LOST),
             limit_bytes: load(word::LIMIT),
             stopped: Stopped::from_number(load(word::STOPPED)),
+            apart: Apart::from_word(load(word::APART)),
+            recorder: recorder(load(word::RECORDER)),
         })
     }
+}
+
+const fn recorder(word: u64) -> Option<[u16; 3]> {
+    if word == 0 { None } else { Some([(word >> 32) as u16, (word >> 16) as u16, word as u16]) }
 }
 
 /// A hash for text that must come out the same in recorder and reader: FNV-1a, 64 bits.

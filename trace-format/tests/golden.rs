@@ -19,7 +19,7 @@ use trace_format::{
     ClassId, Event, Flags, Kind, LocationId, Mode, ObjectId, ObjectKind, SiteId, StackId,
     chunk::{self, CHUNK_ALIGN, ChunkKind, HEADER_WORDS, State},
     dictionary::{Addresses, Record, records},
-    process::{self, Stopped, fnv1a},
+    process::{self, Apart, Stopped, fnv1a},
     slot::{self, FIRST_HOLD, HOLDS_INLINE, Life, SLOT_BYTES, SLOT_WORDS, Snapshot},
     version::{CURRENT, Incompatible, Version},
     words::{Copied, Words, word_at},
@@ -386,6 +386,8 @@ fn the_header_of_1_0_is_read() {
         lost: 7,
         limit_bytes: 4_294_967_296,
         stopped: Stopped::Limit,
+        apart: Apart::Nobody,
+        recorder: None,
     };
     assert_eq!(header, expected);
     let chunks =

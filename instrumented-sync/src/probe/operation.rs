@@ -1,6 +1,8 @@
 //! Operations of primitives that are more than a lock: semaphores, latches, upgrades.
 
-use super::{Class, Flags, Identity, Local, Mode, Site, Waiting, append, append_extended, recording, release};
+use super::{
+    Class, Flags, Identity, Mode, Site, Text, Waiting, append, append_extended, entry, recording, release, site_here,
+};
 use crate::held::Hold;
 use trace_format::{Event, Kind, ObjectId, PAYLOAD_MAX};
 
@@ -17,10 +19,11 @@ impl Operation {
         if !recording() {
             return None;
         }
-        Local::with(|local| {
-            let object = identity.object_with_capacity(local, class, capacity as u64);
-            (object != 0 && local.prepare()).then(|| Self { object: ObjectId(object), site: local.site(site) })
-        })
+        let object = identity.object_with_capacity(class, capacity as u64);
+        if object == 0 {
+            return None;
+        }
+        site_here(site).map(|site| Self { object: ObjectId(object), site })
     }
 
     /// A change of a hold, `None` if it is not recorded.
@@ -29,29 +32,27 @@ impl Operation {
             return None;
         }
         let object = ObjectId(hold.identity().known_object());
-        Local::with(|local| local.prepare().then(|| Self { object, site: local.site(site) }))
+        site_here(site).map(|site| Self { object, site })
     }
 
     /// Names the object.
     pub(crate) fn label(self, text: &str) {
-        Local::label(self.object.0, text);
+        entry::label(self.object.0, Text::of(text));
     }
 
     /// How often this thread holds the object.
     pub(crate) fn n_holds(self) -> usize {
-        Local::with(|local| local.n_holds_of(self.object))
+        entry::n_holds_of(self.object.0) as usize
     }
 
     /// Records `n` shared holds, which nothing numbers.
     pub(crate) fn acquired(self, n: usize, flags: Flags) {
         let event = self.event(Kind::ACQUIRE, Mode::Shared.flags().with(flags), 0);
-        Local::with(|local| {
-            for _ in 0..n {
-                if local.prepare() {
-                    local.append_acquire(event);
-                }
+        for _ in 0..n {
+            if entry::prepare() {
+                entry::append_acquire(event.into());
             }
-        });
+        }
     }
 
     /// Takes back `n` of those holds.
@@ -110,14 +111,12 @@ impl Operation {
     }
 
     fn changed(self, kind: Kind, from: Mode, mode: Mode, hold: &mut Hold<'_>, number: impl FnOnce(&Identity) -> u64) {
-        Local::with(|local| {
-            // Without room the hold goes on as it was recorded: its release matches what the trace says.
-            if local.prepare() {
-                let seq = number(hold.identity());
-                local.change_hold(from, self.event(kind, mode.flags(), seq));
-                hold.change(mode, seq);
-            }
-        });
+        // Without room the hold goes on as it was recorded: its release matches what the trace says.
+        if entry::prepare() {
+            let seq = number(hold.identity());
+            entry::change_hold(from as u32, self.event(kind, mode.flags(), seq).into());
+            hold.change(mode, seq);
+        }
     }
 
     fn event(self, kind: Kind, flags: Flags, seq: u64) -> Event {

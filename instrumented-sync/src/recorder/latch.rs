@@ -1,12 +1,16 @@
 //! Whether this process records: decided once, at the first operation, and never taken back.
 
-use super::{local::Local, platform, process};
+use super::{
+    copies::{self, Joined},
+    local::Local,
+    platform,
+};
 use crate::trace::StartError;
 use std::{
     path::Path,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
 
@@ -52,14 +56,38 @@ fn decide() -> bool {
     let mut refusal = REFUSAL.lock().unwrap_or_else(PoisonError::into_inner);
     // Relaxed: REFUSAL is held.
     if STATE.load(Ordering::Relaxed) == UNDECIDED {
-        let started = wanted.map(|dir| process::configure(Path::new(&dir)));
-        let on = matches!(started, Some(Ok(())));
+        let started = wanted.map(|dir| copies::configure(Path::new(&dir)));
+        let on = matches!(started, Some(Ok(_)));
         *refusal = started.and_then(Result::err);
         // Relaxed: see `recording`.
         STATE.store(if on { ON } else { OFF }, Ordering::Relaxed);
     }
     // Relaxed: REFUSAL is held.
     STATE.load(Ordering::Relaxed) == ON
+}
+
+/// Whether operations are recorded; decides nothing.
+pub(crate) fn is_on() -> bool {
+    // Relaxed: as in `recording`.
+    STATE.load(Ordering::Relaxed) == ON
+}
+
+/// This copy meets what another copy recorded, and has not been told to record: it joins that one, if it can. Tried
+/// once, since looking takes long.
+pub(super) fn meet() {
+    static TRIED: AtomicBool = AtomicBool::new(false);
+    // Relaxed: it is only asked who comes first.
+    if recording() || TRIED.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let Some(_busy) = Local::enter() else { return };
+    platform::install_hooks();
+    let _decided = REFUSAL.lock().unwrap_or_else(PoisonError::into_inner);
+    // Relaxed: REFUSAL is held.
+    if STATE.load(Ordering::Relaxed) == OFF && copies::join() {
+        // Relaxed: see `recording`.
+        STATE.store(ON, Ordering::Relaxed);
+    }
 }
 
 /// Turns recording on, into `dir`.
@@ -74,10 +102,10 @@ pub(crate) fn start(dir: &Path) -> Result<(), StartError> {
     if STATE.load(Ordering::Relaxed) == ON {
         return Err(StartError::AlreadyRecording);
     }
-    process::configure(dir)?;
+    let joined = copies::configure(dir)?;
     // Relaxed: see `recording`.
     STATE.store(ON, Ordering::Relaxed);
-    Ok(())
+    if joined == Joined::Elsewhere { Err(StartError::AlreadyRecording) } else { Ok(()) }
 }
 
 /// Why recording, which the environment asked for, was refused.

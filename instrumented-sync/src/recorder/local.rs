@@ -23,16 +23,15 @@ use super::{
     platform,
     process::{self, Slot},
     site,
+    table_abi::Source,
 };
 use std::{
     cell::{Cell, RefCell},
-    panic::Location,
     sync::atomic::{AtomicU64, AtomicUsize, Ordering, compiler_fence},
 };
 use trace_format::{
-    Event, Kind, Mode, ObjectId, ObjectKind,
+    Event, Kind, Mode, ObjectId,
     chunk::{self, HEADER_WORDS},
-    dictionary::Record,
     segment::RawWords,
     slot::{self, FIRST_HOLD, FIRST_OVERFLOW_HOLD, HOLDS_INLINE, HOLDS_OVERFLOW, SLOT_WORDS},
     words::{ReadWords, Words},
@@ -300,14 +299,13 @@ impl Local {
         self.at.set(at);
     }
 
-    /// The site of an operation at `location`; captures its stack if it is new. Call after [`Self::prepare`].
+    /// The site of an operation at `source`; captures its stack if it is new. Call after [`Self::prepare`].
     #[inline]
-    pub(crate) fn site(&self, location: &'static Location<'static>) -> u32 {
+    pub(super) fn site(&self, source: Source, stack_pointer: usize) -> u32 {
         let Some(area) = self.area.get() else { return 0 };
-        let stack_pointer = platform::stack_pointer();
-        match site::find(area, location, stack_pointer) {
+        match site::find(area, source, stack_pointer) {
             Some(site) => site,
-            None => Self::enter().map_or(0, |_busy| site::enter(area, location, stack_pointer)),
+            None => Self::enter().map_or(0, |_busy| site::enter(area, source, stack_pointer)),
         }
     }
 
@@ -327,23 +325,6 @@ impl Local {
             self.next_object.set(object + 1);
         }
         object
-    }
-
-    /// Id of a class of objects.
-    pub(crate) fn class(kind: ObjectKind, type_name: &'static str) -> u32 {
-        Self::enter().map_or(0, |_busy| process::intern_class(kind, type_name))
-    }
-
-    /// Id of a location without a stack: where something was made.
-    pub(crate) fn bare_site(location: &'static Location<'static>) -> u32 {
-        Self::enter().map_or(0, |_busy| process::intern_site(location, &[]))
-    }
-
-    /// Names an object.
-    pub(crate) fn label(object: u64, text: &str) {
-        if let Some(_busy) = Self::enter() {
-            process::write_record(&Record::Label { object: ObjectId(object), text: text.as_bytes() });
-        }
     }
 
     /// Whether this thread holds something that was recorded.

@@ -19,7 +19,7 @@ pub(super) fn is_secure() -> bool {
 /// One location reached at the same stack depth nearly always means the same path; see [`super::site`].
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "of another function's frame the stack pointer would say nothing")]
-pub(super) fn stack_pointer() -> usize {
+pub(crate) fn stack_pointer() -> usize {
     let pointer: usize;
     #[cfg(target_arch = "x86_64")]
     // SAFETY: copies a register; touches neither memory, flags nor stack.

@@ -14,7 +14,10 @@ mod pool;
 pub(super) use self::pool::Slot;
 
 use self::{dictionary::Dictionary, file::ProcessFile, pool::Pools};
-use super::platform;
+use super::{
+    copies, platform,
+    table_abi::{Source, Text},
+};
 use crate::trace::StartError;
 use std::{
     cell::UnsafeCell,
@@ -45,7 +48,7 @@ static FORKED_NEXT_OBJECT: AtomicU64 = AtomicU64::new(0);
 static FORKS: AtomicU64 = AtomicU64::new(0);
 
 /// Differs between a process and what is forked from it: threads of another generation do not exist here.
-pub(crate) fn generation() -> u64 {
+pub(super) fn generation() -> u64 {
     // Relaxed: changes while the process has one thread only.
     FORKS.load(Relaxed)
 }
@@ -80,6 +83,7 @@ fn with<R>(f: impl FnOnce(&mut Process) -> R) -> Option<R> {
     if !file.is_open() {
         // Relaxed: stored before this process had a second thread.
         file.open(FORKED_NEXT_OBJECT.load(Relaxed))?;
+        copies::keep_ids_apart(file.copy(), &NEXT_OBJECT);
         HEADER.store(file.header().as_ptr().cast_mut(), Relaxed);
         dictionary.describe_program(file);
     }
@@ -91,6 +95,19 @@ pub(super) fn configure(dir: &Path) -> Result<(), StartError> {
     directory::join(dir)
 }
 
+/// Makes the process file now, so that other copies of the recorder find it.
+pub(super) fn open() {
+    // Without a file nothing is recorded, which the program need not know.
+    let _nothing_to_do = with(|_| ());
+}
+
+/// Another copy records: this one makes no file, not even for a thread that has not seen that yet.
+pub(super) fn stay_closed() {
+    // SAFETY: as in `with`.
+    let mutex = unsafe { &*PROCESS.0.get() };
+    mutex.lock().unwrap_or_else(PoisonError::into_inner).file.stay_closed();
+}
+
 /// Takes a block of object ids: first and one past the last.
 pub(super) fn take_objects() -> (u64, u64) {
     // Relaxed: all that matters is that no two threads get the same block.
@@ -100,18 +117,24 @@ pub(super) fn take_objects() -> (u64, u64) {
 }
 
 /// Gives an id to a location with a stack; 0 if the dictionary is full.
-pub(super) fn intern_site(location: &'static std::panic::Location<'static>, stack: &[u64]) -> u32 {
-    with(|process| process.dictionary.site(&mut process.file, location, stack)).unwrap_or(0)
+pub(super) fn intern_site(source: Source, stack: &[u64]) -> u32 {
+    with(|process| process.dictionary.site(&mut process.file, source, stack)).unwrap_or(0)
 }
 
 /// Gives an id to a class of objects.
-pub(super) fn intern_class(kind: trace_format::ObjectKind, type_name: &'static str) -> u32 {
+pub(super) fn intern_class(kind: trace_format::ObjectKind, type_name: Text) -> u32 {
     with(|process| process.dictionary.class(&mut process.file, kind, type_name)).unwrap_or(0)
 }
 
 /// Writes a name into the dictionary.
 pub(super) fn write_record(record: &trace_format::dictionary::Record<'_>) {
     with(|process| process.dictionary.write(&mut process.file, record));
+}
+
+/// Says who this thread is.
+pub(super) fn describe_thread(object: u64, name: &[u8]) {
+    let (tid, start) = (platform::tid(), platform::thread_start());
+    write_record(&trace_format::dictionary::Record::Thread { object: ObjectId(object), tid, start, name });
 }
 
 /// A segment for a thread: its words and the word to go on at.

@@ -8,11 +8,8 @@
 //!
 //! Four entries per key: a helper that locks for many callers would otherwise capture at every call.
 
-use super::{local::Area, process, stack::Stack};
-use std::{
-    panic::Location,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-};
+use super::{local::Area, process, stack::Stack, table_abi::Source};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Return addresses compared at a hit: the call of the probe, and the program's innermost calls. Without
 /// optimisation a dozen calls of our own come first.
@@ -36,12 +33,10 @@ const CAPTURES_MAX: u64 = 1 << 14;
 /// Words that the cache needs.
 pub(super) const CACHE_WORDS: usize = SETS * WAYS * ENTRY_WORDS;
 
-type Site = &'static Location<'static>;
-
 /// Looks a site up.
 #[inline]
-pub(super) fn find(area: Area, location: Site, stack_pointer: usize) -> Option<u32> {
-    let address = std::ptr::from_ref(location).addr();
+pub(super) fn find(area: Area, source: Source, stack_pointer: usize) -> Option<u32> {
+    let address = source.key();
     let stack_pointer = depth(area, stack_pointer);
     for entry in set(area, address, stack_pointer).chunks_exact(ENTRY_WORDS) {
         // Relaxed, here and below: the area is this thread's own; atomics only because it came out of a mapping.
@@ -72,11 +67,11 @@ fn is_path(entry: &[AtomicU64], stack_pointer: usize) -> bool {
 /// Captures the stack of a site that [`find`] did not know.
 #[cold]
 #[inline(never)]
-pub(super) fn enter(area: Area, location: Site, stack_pointer: usize) -> u32 {
+pub(super) fn enter(area: Area, source: Source, stack_pointer: usize) -> u32 {
     let stack = Stack::capture();
     // Also a site of 0 is remembered: a dictionary that cannot grow would cost a capture at every operation.
-    let site = process::intern_site(location, stack.addresses());
-    let address = std::ptr::from_ref(location).addr();
+    let site = process::intern_site(source, stack.addresses());
+    let address = source.key();
     let way = area.count_capture() as usize % WAYS;
     let stack_pointer = depth(area, stack_pointer);
     let entry = &set(area, address, stack_pointer)[way * ENTRY_WORDS..][..ENTRY_WORDS];

@@ -3,8 +3,9 @@
 //! A slot of a thread is written by that thread alone; a task's by whoever holds the lock around its [`TaskSlot`].
 
 use super::{
-    local::Local,
-    process::{self, Slot},
+    entry,
+    process::Slot,
+    table_abi::{Source, Text},
 };
 use std::{
     panic::Location,
@@ -12,7 +13,6 @@ use std::{
 };
 use trace_format::{
     Event, Flags, Kind, ObjectId, ObjectKind,
-    dictionary::Record,
     slot::{self, FIRST_HOLD, HOLDS_INLINE, Life, SLOT_WORDS, word},
     words::{ReadWords, Words},
 };
@@ -32,17 +32,13 @@ pub(crate) struct TaskSlot {
 impl TaskSlot {
     /// Begins a task: takes an id and a slot, says who it is. `None` if this thread cannot record now.
     pub(crate) fn begin(name: &str, made_at: &'static Location<'static>) -> Option<Self> {
-        let object = Local::with(|local| if local.prepare() { local.take_object() } else { 0 });
+        let object = entry::take_object();
         if object == 0 {
             return None;
         }
-        let (class, site) = (Local::class(ObjectKind::Task, ""), Local::bare_site(made_at));
-        let slot = {
-            let _busy = Local::enter()?;
-            let id = ObjectId(object);
-            process::write_record(&Record::Thread { object: id, tid: 0, start: 0, name: name.as_bytes() });
-            process::take_slot()
-        };
+        let class = entry::class(ObjectKind::Task as u32, Text::of(""));
+        let site = entry::bare_site(Source::of(made_at));
+        let slot = Slot::from_raw(entry::begin_task(object, Text::of(name)));
         if let Some(Slot { words, .. }) = slot {
             // Relaxed: the release store of the state below publishes all of it. The epoch goes on where the slot's
             // last owner left it.
@@ -53,13 +49,9 @@ impl TaskSlot {
             // Release: a reader that sees the slot live sees whose it is.
             words.store(word::STATE, Life::LIVE.0, Release);
         }
-        Local::with(|local| {
-            if local.prepare() {
-                let create = Event::new(Kind::CREATE, Flags::NONE, site, ObjectId(object), u64::from(class));
-                local.append_extended(create, Event::extend(0, 0));
-            }
-        });
-        let generation = process::generation();
+        let create = Event::new(Kind::CREATE, Flags::NONE, site, ObjectId(object), u64::from(class));
+        entry::append_pair(create.into(), Event::extend(0, 0).into());
+        let generation = entry::generation();
         Some(Self { slot, object, n_holds: 0, wait: None, ended: false, generation })
     }
 
@@ -70,7 +62,7 @@ impl TaskSlot {
 
     /// Whether the task is of this process, and not of the one that it was forked from.
     pub(crate) fn is_ours(&self) -> bool {
-        self.generation == process::generation()
+        self.generation == entry::generation()
     }
 
     fn words(&self) -> Option<&'static [std::sync::atomic::AtomicU64]> {
@@ -116,7 +108,7 @@ impl TaskSlot {
             slot::end_wait(words);
         }
         if let Some(wait) = wait {
-            let since_ns = process::elapsed_ns();
+            let since_ns = entry::elapsed_ns();
             slot::begin_wait(words, wait, 0, since_ns);
             self.wait = Some((wait, since_ns));
         }
@@ -149,8 +141,6 @@ impl TaskSlot {
         let Some(slot) = self.slot.take().filter(|_| self.is_ours()) else { return };
         // Release: who takes the slot next comes through the lock of the pool; readers tell by this word alone.
         slot.words.store(word::STATE, Life::FREE.0, Release);
-        if let Some(_busy) = Local::enter() {
-            process::return_slot(slot);
-        }
+        entry::return_slot(slot.into_raw());
     }
 }

@@ -10,7 +10,6 @@ use std::{
 };
 use trace_format::{
     Event, Flags, Kind, ObjectId,
-    dictionary::Record,
     segment::RawWords,
     slot::{self, FIRST_HOLD, HOLDS_INLINE, Life, SLOT_WORDS},
     words::{ReadWords, Words},
@@ -96,8 +95,7 @@ impl Local {
     fn describe(&self, has_handle: bool) {
         let thread = has_handle.then(std::thread::current);
         let name = thread.as_ref().and_then(std::thread::Thread::name).unwrap_or("").as_bytes();
-        let object = ObjectId(self.thread.get());
-        process::write_record(&Record::Thread { object, tid: platform::tid(), start: platform::thread_start(), name });
+        process::describe_thread(self.thread.get(), name);
     }
 
     /// In a forked child: the holds that [`before_fork`] saved, without their sites, which are the parent's.

@@ -4,13 +4,11 @@ use super::{
     super::{
         platform,
         table::{List, Table},
+        table_abi::{Place, Source, Text},
     },
     file::ProcessFile,
 };
-use std::{
-    panic::Location,
-    sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed},
-};
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use trace_format::{
     ClassId, LocationId, ObjectKind, SiteId, StackId,
     chunk::{self, CHUNK_ALIGN, ChunkKind, HEADER_WORDS},
@@ -82,13 +80,8 @@ impl Dictionary {
     }
 
     /// Id of a location with a stack; 0 if the dictionary is full.
-    pub(super) fn site(
-        &mut self,
-        file: &mut ProcessFile,
-        location: &'static Location<'static>,
-        addresses: &[u64],
-    ) -> u32 {
-        let location = self.location(file, location);
+    pub(super) fn site(&mut self, file: &mut ProcessFile, source: Source, addresses: &[u64]) -> u32 {
+        let location = self.location(file, source);
         let stack = self.stack(file, addresses);
         let key = u64::from(location) << 32 | u64::from(stack) | 1 << 63;
         if let Some(site) = self.sites.get(key) {
@@ -104,14 +97,15 @@ impl Dictionary {
         id
     }
 
-    fn location(&mut self, file: &mut ProcessFile, location: &'static Location<'static>) -> u32 {
-        let key = std::ptr::from_ref(location).addr() as u64;
+    fn location(&mut self, file: &mut ProcessFile, source: Source) -> u32 {
+        let key = source.key() as u64;
         if let Some(id) = self.locations.get(key) {
             return id;
         }
         let id = self.n_locations + 1;
-        let (line, column) = (location.line(), location.column());
-        let record = Record::Location { id: LocationId(id), line, column, file: location.file().as_bytes() };
+        let Place { file: path, line, column } = source.place();
+        // SAFETY: the name of a location's file is part of a static.
+        let record = Record::Location { id: LocationId(id), line, column, file: unsafe { path.bytes() } };
         if id > LocationId::MAX.0 || !self.write(file, &record) {
             return 0;
         }
@@ -141,13 +135,14 @@ impl Dictionary {
         id
     }
 
-    pub(super) fn class(&mut self, file: &mut ProcessFile, kind: ObjectKind, type_name: &'static str) -> u32 {
-        let key = (type_name.as_ptr().addr() as u64 ^ (kind as u64) << 56).wrapping_add(type_name.len() as u64);
+    pub(super) fn class(&mut self, file: &mut ProcessFile, kind: ObjectKind, type_name: Text) -> u32 {
+        let key = (type_name.key() ^ (kind as u64) << 56).wrapping_add(type_name.len() as u64);
         if let Some(id) = self.classes.get(key) {
             return id;
         }
         let id = self.n_classes + 1;
-        let record = Record::Class { id: ClassId(id), kind, type_name: type_name.as_bytes() };
+        // SAFETY: a type's name is part of a static.
+        let record = Record::Class { id: ClassId(id), kind, type_name: unsafe { type_name.bytes() } };
         if id > ClassId::MAX.0 || !self.write(file, &record) {
             return 0;
         }

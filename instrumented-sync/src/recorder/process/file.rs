@@ -1,6 +1,9 @@
 //! The process file: made once, extended chunk by chunk.
 
-use super::{super::platform, directory};
+use super::{
+    super::{copies, platform},
+    directory,
+};
 use std::{
     fs::File,
     io,
@@ -50,6 +53,16 @@ impl ProcessFile {
         self.header.unwrap_or(&[])
     }
 
+    /// Which copy of the recorder the file is of.
+    pub(super) const fn copy(&self) -> u32 {
+        self.copy
+    }
+
+    /// There will be no file.
+    pub(super) const fn stay_closed(&mut self) {
+        self.failed = true;
+    }
+
     /// Makes the file and its header. Tried once: a directory that cannot be written stays one.
     pub(super) fn open(&mut self, next_object: u64) -> Option<()> {
         if self.failed {
@@ -90,6 +103,9 @@ impl ProcessFile {
         for (word, value) in LATEST.iter().zip([u64::from(pid), start, u64::from(self.copy)]) {
             word.store(value, Relaxed);
         }
+        put(word::TABLE, copies::table());
+        put(word::APART, copies::apart(latest[0] != 0));
+        put(word::RECORDER, copies::VERSION);
         put(word::BOOT, platform::boot());
         put(word::WALL_NS, platform::wall_ns());
         put(word::MONOTONIC_NS, platform::monotonic_ns());

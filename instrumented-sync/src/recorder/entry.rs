@@ -1,0 +1,144 @@
+//! The way into the recorder, of whichever copy: what probes call.
+//!
+//! A process may hold several copies of this crate. One of them records; in the others each function here calls the
+//! same function there, through a table of addresses ([`super::copies`] finds it). One list makes the functions, the
+//! table, and what the table leads to, so that the three cannot differ.
+
+use super::{
+    copies, here,
+    table_abi::{ABI, MAGIC, Pair, RawSlot, Source, Text},
+};
+
+/// Marks a site, so that the site that stands for none differs from an operation that cannot be recorded.
+pub(crate) const SITE: u64 = 1 << 32;
+
+/// How a wait begins: with its event in the stream, and without room having been made before.
+pub(crate) const APPEND: u32 = 1;
+pub(crate) const PREPARE: u32 = 2;
+
+/// What a function returns that records nothing.
+trait Nothing {
+    const NOTHING: Self;
+}
+
+impl Nothing for bool {
+    const NOTHING: Self = false;
+}
+
+impl Nothing for u32 {
+    const NOTHING: Self = 0;
+}
+
+impl Nothing for u64 {
+    const NOTHING: Self = 0;
+}
+
+impl Nothing for RawSlot {
+    const NOTHING: Self = Self::NONE;
+}
+
+macro_rules! table {
+    ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $kind:ty),*) $(-> $result:ty)?;)*) => {
+        /// Addresses of the functions of a copy that records.
+        #[repr(C)]
+        pub(super) struct Table {
+            magic: u64,
+            abi: u32,
+            n_bytes: u32,
+            $($name: extern "C" fn($($kind),*) $(-> $result)?,)*
+        }
+
+        /// The functions of this copy.
+        pub(super) static TABLE: Table = Table {
+            magic: MAGIC,
+            abi: ABI,
+            n_bytes: size_of::<Table>() as u32,
+            $($name: served::$name,)*
+        };
+
+        /// Functions that record nothing, and say so.
+        pub(super) static NOTHING: Table = Table {
+            magic: MAGIC,
+            abi: ABI,
+            n_bytes: size_of::<Table>() as u32,
+            $($name: nothing::$name,)*
+        };
+
+        mod nothing {
+            #[allow(clippy::wildcard_imports, reason = "the types of the list")]
+            use super::*;
+
+            $(pub(super) extern "C" fn $name($(_: $kind),*) $(-> $result)? {
+                $(<$result as Nothing>::NOTHING)?
+            })*
+        }
+
+        /// What other copies call, if this is the one that records.
+        mod served {
+            #[allow(clippy::wildcard_imports, reason = "the types of the list")]
+            use super::*;
+
+            $(pub(super) extern "C" fn $name($($argument: $kind),*) $(-> $result)? {
+                here::$name($($argument),*)
+            })*
+        }
+
+        $(
+            $(#[$doc])*
+            #[inline]
+            pub(crate) fn $name($($argument: $kind),*) $(-> $result)? {
+                match copies::owner() {
+                    None => here::$name($($argument),*),
+                    Some(owner) => (owner.$name)($($argument),*),
+                }
+            }
+        )*
+    };
+}
+
+table! {
+    /// Makes room for an operation's events. False if the operation cannot be recorded.
+    fn prepare() -> bool;
+    /// Makes room and gives [`SITE`] and the site of an operation at `source`; 0 without room. `stack_pointer` is
+    /// that of a frame that the same call always has at the same depth.
+    fn site_at(source: Source, stack_pointer: usize) -> u64;
+    /// Id of a location without a stack: where something was made.
+    fn bare_site(source: Source) -> u32;
+    /// Id of a class of objects; `type_name` is part of a static.
+    fn class(kind: u32, type_name: Text) -> u32;
+    /// Appends an event, if there is room.
+    fn append(event: Pair) -> bool;
+    /// Appends an event with its extension, or with another that belongs to it, if there is room.
+    fn append_pair(event: Pair, extension: Pair) -> bool;
+    /// Appends an ACQUIRE, for which room was made, and publishes the hold that it begins.
+    fn append_acquire(event: Pair);
+    /// Appends a RELEASE, if there is room, and takes back the hold that it ends.
+    fn append_release(event: Pair);
+    /// Appends an UPGRADE or a DOWNGRADE, for which room was made, and publishes what the hold of the mode with this
+    /// number is now.
+    fn change_hold(from: u32, event: Pair);
+    /// How often this thread holds an object.
+    fn n_holds_of(object: u64) -> u64;
+    /// Whether this thread holds something that was recorded.
+    fn holds_something() -> bool;
+    /// Publishes what the thread is about to wait for: `how` is a sum of [`APPEND`] and [`PREPARE`]. False without room.
+    fn begin_wait(event: Pair, second: u64, how: u32) -> bool;
+    /// Publishes that the wait is over.
+    fn end_wait();
+    /// A new object id, 0 if none can be had.
+    fn take_object() -> u64;
+    /// This thread's object id, 0 if it cannot be recorded.
+    fn this_thread() -> u64;
+    /// Begins this thread as the one that a FORK announced; `name` is empty if the recording copy can ask std for it.
+    fn begin_thread(object: u64, name: Text);
+    /// Names an object.
+    fn label(object: u64, text: Text);
+    /// Describes a task and gives it a slot.
+    fn begin_task(object: u64, name: Text) -> RawSlot;
+    /// Takes the slot of a task that has ended and holds nothing.
+    fn return_slot(slot: RawSlot);
+    /// Monotonic nanoseconds since the process file was made.
+    fn elapsed_ns() -> u64;
+    /// Differs between a process and what is forked from it.
+    fn generation() -> u64;
+}

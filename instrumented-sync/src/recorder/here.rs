@@ -1,0 +1,162 @@
+//! The functions of [`super::entry`] as they are in the copy that records.
+
+use super::{
+    entry::{APPEND, PREPARE, SITE},
+    local::Local,
+    process::{self, Slot},
+    table_abi::{Pair, RawSlot, Source, Text},
+};
+use trace_format::{Event, Flags, ObjectId, ObjectKind, dictionary::Record, slot::SLOT_WORDS};
+
+#[inline]
+pub(super) fn prepare() -> bool {
+    Local::with(Local::prepare)
+}
+
+#[inline]
+pub(super) fn site_at(source: Source, stack_pointer: usize) -> u64 {
+    Local::with(|local| if local.prepare() { SITE | u64::from(local.site(source, stack_pointer)) } else { 0 })
+}
+
+pub(super) fn bare_site(source: Source) -> u32 {
+    Local::enter().map_or(0, |_busy| process::intern_site(source, &[]))
+}
+
+pub(super) fn class(kind: u32, type_name: Text) -> u32 {
+    let kind = ObjectKind::from_number(u8::try_from(kind).unwrap_or(0));
+    Local::enter().map_or(0, |_busy| process::intern_class(kind, type_name))
+}
+
+#[inline]
+pub(super) fn append(event: Pair) -> bool {
+    Local::with(|local| {
+        let has_room = local.prepare();
+        if has_room {
+            local.append(event.into());
+        }
+        has_room
+    })
+}
+
+#[inline]
+pub(super) fn append_pair(event: Pair, extension: Pair) -> bool {
+    Local::with(|local| {
+        let has_room = local.prepare();
+        if has_room {
+            local.append_extended(event.into(), extension.into());
+        }
+        has_room
+    })
+}
+
+#[inline]
+pub(super) fn append_acquire(event: Pair) {
+    Local::with(|local| local.append_acquire(event.into()));
+}
+
+#[inline]
+pub(super) fn append_release(event: Pair) {
+    Local::with(|local| {
+        if local.prepare() {
+            local.append_release(event.into());
+        }
+    });
+}
+
+pub(super) fn change_hold(from: u32, event: Pair) {
+    let from = Flags(from as u8).mode();
+    Local::with(|local| local.change_hold(from, event.into()));
+}
+
+pub(super) fn n_holds_of(object: u64) -> u64 {
+    Local::with(|local| local.n_holds_of(ObjectId(object)) as u64)
+}
+
+#[inline]
+pub(super) fn holds_something() -> bool {
+    Local::with(Local::holds_something)
+}
+
+#[inline]
+pub(super) fn begin_wait(event: Pair, second: u64, how: u32) -> bool {
+    Local::with(|local| {
+        let has_room = how & PREPARE == 0 || local.prepare();
+        if has_room {
+            let event = Event::from(event);
+            if how & APPEND != 0 {
+                local.append(event);
+            }
+            local.begin_wait(event, second);
+        }
+        has_room
+    })
+}
+
+#[inline]
+pub(super) fn end_wait() {
+    Local::with(Local::end_wait);
+}
+
+pub(super) fn take_object() -> u64 {
+    Local::with(|local| if local.prepare() { local.take_object() } else { 0 })
+}
+
+pub(super) fn this_thread() -> u64 {
+    Local::with(|local| if local.prepare() { local.thread() } else { 0 })
+}
+
+pub(super) fn begin_thread(object: u64, name: Text) {
+    let begun = Local::with(|local| {
+        local.announce(object);
+        local.prepare()
+    });
+    let Some(_busy) = (begun && name.len() > 0).then(Local::enter).flatten() else { return };
+    // SAFETY: the name lives as long as this call.
+    process::describe_thread(object, unsafe { name.bytes() });
+}
+
+pub(super) fn label(object: u64, text: Text) {
+    if let Some(_busy) = Local::enter() {
+        // SAFETY: the text lives as long as this call.
+        let text = unsafe { text.bytes() };
+        process::write_record(&Record::Label { object: ObjectId(object), text });
+    }
+}
+
+pub(super) fn begin_task(object: u64, name: Text) -> RawSlot {
+    let Some(_busy) = Local::enter() else { return RawSlot::NONE };
+    // SAFETY: the name lives as long as this call.
+    let name = unsafe { name.bytes() };
+    process::write_record(&Record::Thread { object: ObjectId(object), tid: 0, start: 0, name });
+    process::take_slot().map_or(RawSlot::NONE, Slot::into_raw)
+}
+
+pub(super) fn return_slot(slot: RawSlot) {
+    if let (Some(slot), Some(_busy)) = (Slot::from_raw(slot), Local::enter()) {
+        process::return_slot(slot);
+    }
+}
+
+pub(super) fn elapsed_ns() -> u64 {
+    process::elapsed_ns()
+}
+
+pub(super) fn generation() -> u64 {
+    process::generation()
+}
+
+impl Slot {
+    pub(super) const fn into_raw(self) -> RawSlot {
+        RawSlot { words: self.words.as_ptr(), offset: self.offset }
+    }
+
+    pub(super) fn from_raw(slot: RawSlot) -> Option<Self> {
+        if slot.words.is_null() {
+            return None;
+        }
+        // SAFETY: an address that is not null was made from a slot, by `into_raw` of the copy that records. Slots are
+        // never unmapped, and their length is part of what the version of the table says.
+        let words = unsafe { std::slice::from_raw_parts(slot.words, SLOT_WORDS) };
+        Some(Self { words, offset: slot.offset })
+    }
+}
