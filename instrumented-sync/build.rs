@@ -10,9 +10,10 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(recorded)");
 
+    let is_modelled = modelled();
     // The recorder's words are 64 bits wide and written in the order of the file's.
     let can_record = target("OS") == "linux" && target("POINTER_WIDTH") == "64" && target("ENDIAN") == "little";
-    if can_record && std::env::var_os("CARGO_FEATURE_RECORD").is_some() {
+    if can_record && !is_modelled && std::env::var_os("CARGO_FEATURE_RECORD").is_some() {
         println!("cargo::rustc-cfg=recorded");
     }
 
@@ -24,6 +25,23 @@ fn main() {
             println!("cargo::rustc-cfg={name}");
         }
     }
+}
+
+/// Says whether a model checker's primitives stand in for std's, and whose. loom's, if both were asked for.
+fn modelled() -> bool {
+    println!("cargo::rustc-check-cfg=cfg(modelled)");
+    println!("cargo::rustc-check-cfg=cfg(modelled_by, values(\"loom\", \"shuttle\"))");
+    let is_set = |name: &str| std::env::var_os(format!("CARGO_CFG_{name}")).is_some();
+    let checker = if is_set("LOOM") || is_set("INSTRUMENTED_SYNC_LOOM") {
+        "loom"
+    } else if is_set("INSTRUMENTED_SYNC_SHUTTLE") {
+        "shuttle"
+    } else {
+        return false;
+    };
+    println!("cargo::rustc-cfg=modelled");
+    println!("cargo::rustc-cfg=modelled_by=\"{checker}\"");
+    true
 }
 
 /// What cargo says of the target.

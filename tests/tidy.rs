@@ -155,6 +155,18 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ),
     ("libc::", &["instrumented-sync/src/recorder"], "platform code stays in the recorder"),
     ("cfg(loom", &["instrumented-sync/src/native.rs"], "one module chooses the primitives"),
+    (
+        "modelled_by",
+        &[
+            "instrumented-sync/src/native.rs",
+            "instrumented-sync/src/model.rs",
+            // Where macros have to be: at the root.
+            "instrumented-sync/src/lib.rs",
+        ],
+        "whose primitives they are is known to two modules",
+    ),
+    ("loom::", &["instrumented-sync/src/model", "instrumented-sync/src/lib.rs"], "models stay in model"),
+    ("shuttle::", &["instrumented-sync/src/model", "instrumented-sync/src/native.rs"], "models stay in model"),
     ("memmap2", &["trace-format/src/segment.rs"], "one routine maps"),
 ];
 
@@ -246,6 +258,8 @@ const UNSAFE_IN: &[&str] = &[
     "instrumented-sync/src/sync/reentrant_lock.rs",
     "instrumented-sync/src/thread/builder.rs",
     "instrumented-sync/src/thread/scope.rs",
+    // loom's threads are not scoped.
+    "instrumented-sync/src/model/thread/scope.rs",
 ];
 
 #[test]

@@ -27,6 +27,7 @@
 
 #[cfg_attr(not(recorded), allow(dead_code, reason = "the recorded side is used by recording only"))]
 mod held;
+pub mod model;
 mod native;
 pub mod resource;
 pub mod signal;
@@ -53,8 +54,31 @@ pub mod trace;
 #[cfg(recorded)]
 pub use trace::label;
 
-pub use {held::Held, std::thread_local, trace::Labelled};
+/// Cells that a model checker can look into; else std's, and one that is lent as loom's.
+pub mod cell {
+    pub use crate::model::cell::*;
+}
 
+/// As [`std::hint`]; in a model, spinning lets others run.
+pub mod hint {
+    #[cfg(not(modelled))]
+    pub use std::hint::spin_loop;
+    pub use std::hint::{assert_unchecked, black_box, unreachable_unchecked};
+
+    #[cfg(modelled)]
+    pub use crate::model::hint::spin_loop;
+}
+
+#[cfg(modelled_by = "loom")]
+#[doc(hidden)]
+pub use loom::thread_local as __loom_thread_local;
+#[cfg(not(modelled_by = "loom"))]
+pub use native::thread_local;
+pub use {held::Held, model::model, trace::Labelled};
+
+#[cfg(modelled)]
+pub use crate::sync::*;
+#[cfg(not(modelled))]
 pub use crate::sync::{
     Arc, Barrier, BarrierWaitResult, Condvar, Latch, LazyLock, LockResult, Mutex, MutexGuard, Once, OnceLock,
     OnceState, Permit, PoisonError, ReentrantLock, ReentrantLockGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,

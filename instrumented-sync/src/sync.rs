@@ -12,7 +12,7 @@ mod channel;
 mod completion;
 #[cfg(recorded)]
 mod condvar;
-mod deadline;
+pub(crate) mod deadline;
 mod latch;
 #[cfg(recorded)]
 mod lazy_lock;
@@ -51,7 +51,14 @@ pub use self::{
     semaphore::{Permit, Semaphore},
     upgradable::{UpgradableGuard, UpgradableReadGuard, UpgradableRwLock, UpgradableWriteGuard},
 };
-#[cfg(not(recorded))]
+#[cfg(modelled)]
+pub mod mpsc {
+    //! Drop-in for [`std::sync::mpsc`], of a model's own.
+    pub use crate::model::mpsc::*;
+}
+#[cfg(modelled)]
+pub use crate::model::sync::*;
+#[cfg(not(any(recorded, modelled)))]
 pub use std::sync::*;
 #[cfg(recorded)]
 pub use std::sync::{Arc, LockResult, OnceState, PoisonError, TryLockError, TryLockResult, Weak, atomic};

@@ -28,12 +28,13 @@ mod side;
 
 pub use self::mutex::{Lock, Mutex, MutexGuard};
 
+use crate::{native, sync::deadline::lock};
 use std::{
     fmt,
     future::Future,
     panic::Location,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, PoisonError},
     task::{Context, Poll, Wake, Waker},
 };
 
@@ -163,7 +164,7 @@ impl Workers {
 pub fn block_on<F: Future>(future: F) -> F::Output {
     let thread = std::thread::current();
     let task = Task::new(thread.name().unwrap_or("block_on"));
-    let unpark = Arc::new(Unpark::default());
+    let unpark = Arc::new(Unpark { woken: native::Mutex::new(false), changed: native::Condvar::new() });
     let waker = Waker::from(Arc::clone(&unpark));
     let mut future = pin!(future);
     loop {
@@ -175,17 +176,16 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 /// Where `block_on` sleeps. Not the thread's own parking place: the future may use that.
-#[derive(Default)]
 struct Unpark {
-    woken: std::sync::Mutex<bool>,
-    changed: std::sync::Condvar,
+    woken: native::Mutex<bool>,
+    changed: native::Condvar,
 }
 
 impl Unpark {
     fn wait(&self) {
-        let mut woken = self.woken.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut woken = lock(&self.woken);
         while !*woken {
-            woken = self.changed.wait(woken).unwrap_or_else(std::sync::PoisonError::into_inner);
+            woken = self.changed.wait(woken).unwrap_or_else(PoisonError::into_inner);
         }
         *woken = false;
     }
@@ -193,7 +193,7 @@ impl Unpark {
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
-        *self.woken.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = true;
+        *lock(&self.woken) = true;
         self.changed.notify_one();
     }
 }

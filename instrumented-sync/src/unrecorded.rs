@@ -3,6 +3,12 @@
 #[allow(dead_code, reason = "the names that a recording build has; not all of them are read here")]
 pub(crate) mod probe;
 
+#[cfg(modelled)]
+pub mod thread {
+    //! Drop-in for [`std::thread`], of a model's threads.
+    pub use crate::model::thread::*;
+}
+#[cfg(not(modelled))]
 pub use std::thread;
 
 /// Names an object for reports; here, nothing.

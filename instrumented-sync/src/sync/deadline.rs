@@ -1,10 +1,7 @@
 //! How long a wait may last.
 
-use crate::native;
-use std::{
-    sync::PoisonError,
-    time::{Duration, Instant},
-};
+use crate::native::{self, Instant};
+use std::{sync::PoisonError, time::Duration};
 
 /// When a wait gives up, if it does.
 #[derive(Clone, Copy)]
@@ -45,6 +42,6 @@ impl Deadline {
 }
 
 /// Locks what no panic leaves half changed.
-pub(super) fn lock<T>(mutex: &native::Mutex<T>) -> native::MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &native::Mutex<T>) -> native::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -17,11 +17,8 @@ pub use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, 
 
 use self::core::End;
 use super::channel::{Envelope, Failure, Handle, Operation, Sent};
-use std::{
-    error, fmt,
-    panic::Location,
-    time::{Duration, Instant},
-};
+use crate::native::Instant;
+use std::{error, fmt, panic::Location, time::Duration};
 
 /// A channel without a bound: sending never waits.
 ///

@@ -63,24 +63,26 @@ pub struct ReentrantLockGuard<'a, T: ?Sized> {
 }
 
 impl<T> ReentrantLock<T> {
-    /// A lock that nobody holds.
-    ///
-    /// ```
-    /// static NAME: instrumented_sync::ReentrantLock<&str> = instrumented_sync::ReentrantLock::new("a");
-    /// assert_eq!(*NAME.lock(), "a");
-    /// ```
-    #[must_use]
-    #[track_caller]
-    pub const fn new(value: T) -> Self {
-        Self {
-            identity: Identity::new(),
-            is_held: native::Mutex::new(false),
-            freed: native::Condvar::new(),
-            owner: AtomicU64::new(0),
-            depth: AtomicUsize::new(0),
-            seq: AtomicU64::new(0),
-            is_read: AtomicBool::new(false),
-            data: value,
+    native::const_unless_modelled! {
+        /// A lock that nobody holds.
+        ///
+        /// ```
+        /// static NAME: instrumented_sync::ReentrantLock<&str> = instrumented_sync::ReentrantLock::new("a");
+        /// assert_eq!(*NAME.lock(), "a");
+        /// ```
+        #[must_use]
+        #[track_caller]
+        pub const fn new(value: T) -> Self {
+            Self {
+                identity: Identity::new(),
+                is_held: native::Mutex::new(false),
+                freed: native::Condvar::new(),
+                owner: AtomicU64::new(0),
+                depth: AtomicUsize::new(0),
+                seq: AtomicU64::new(0),
+                is_read: AtomicBool::new(false),
+                data: value,
+            }
         }
     }
 
@@ -221,7 +223,7 @@ impl<T: ?Sized> ReentrantLock<T> {
 /// Not [`std::thread::ThreadId`], since that is not to be had at every moment of a thread's end.
 fn this_thread() -> u64 {
     static LAST: AtomicU64 = AtomicU64::new(0);
-    thread_local!(static NUMBER: Cell<u64> = const { Cell::new(0) });
+    native::thread_local!(static NUMBER: Cell<u64> = const { Cell::new(0) });
     NUMBER.with(|number| {
         if number.get() == 0 {
             // Relaxed: all that matters is that numbers are unique.
@@ -246,7 +248,9 @@ impl<T: ?Sized> Deref for ReentrantLockGuard<'_, T> {
 
 impl<T: ?Sized> Drop for ReentrantLockGuard<'_, T> {
     fn drop(&mut self) {
-        self.lock.leave();
+        if !native::is_over() {
+            self.lock.leave();
+        }
     }
 }
 

@@ -47,30 +47,34 @@ pub struct UpgradableRwLock<T: ?Sized> {
 }
 
 impl<T> UpgradableRwLock<T> {
-    /// A lock that nobody holds, and that prefers writers.
-    ///
-    /// ```
-    /// use instrumented_sync::UpgradableRwLock;
-    ///
-    /// static LIMIT: UpgradableRwLock<u32> = UpgradableRwLock::new(3);
-    /// assert_eq!(*LIMIT.read(), 3);
-    /// ```
-    #[must_use]
-    #[track_caller]
-    pub const fn new(value: T) -> Self {
-        Self { identity: Identity::new(), gate: Gate::new(false), native: native::RwLock::new(value) }
+    native::const_unless_modelled! {
+        /// A lock that nobody holds, and that prefers writers.
+        ///
+        /// ```
+        /// use instrumented_sync::UpgradableRwLock;
+        ///
+        /// static LIMIT: UpgradableRwLock<u32> = UpgradableRwLock::new(3);
+        /// assert_eq!(*LIMIT.read(), 3);
+        /// ```
+        #[must_use]
+        #[track_caller]
+        pub const fn new(value: T) -> Self {
+            Self { identity: Identity::new(), gate: Gate::new(false), native: native::RwLock::new(value) }
+        }
     }
 
-    /// A lock whose readers never queue behind writers that wait. Writers starve while there are always readers.
-    ///
-    /// ```
-    /// let lock = instrumented_sync::UpgradableRwLock::reader_preferring(3);
-    /// assert_eq!(*lock.read() + *lock.read(), 6);
-    /// ```
-    #[must_use]
-    #[track_caller]
-    pub const fn reader_preferring(value: T) -> Self {
-        Self { identity: Identity::new(), gate: Gate::new(true), native: native::RwLock::new(value) }
+    native::const_unless_modelled! {
+        /// A lock whose readers never queue behind writers that wait. Writers starve while there are always readers.
+        ///
+        /// ```
+        /// let lock = instrumented_sync::UpgradableRwLock::reader_preferring(3);
+        /// assert_eq!(*lock.read() + *lock.read(), 6);
+        /// ```
+        #[must_use]
+        #[track_caller]
+        pub const fn reader_preferring(value: T) -> Self {
+            Self { identity: Identity::new(), gate: Gate::new(true), native: native::RwLock::new(value) }
+        }
     }
 
     /// The value, of a lock that nobody can hold any more.

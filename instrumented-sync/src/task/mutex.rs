@@ -1,6 +1,7 @@
 //! A mutex that tasks hold across awaits.
 
 use super::side::{Attempt, Counted, Hold, How, LockSide};
+use crate::native;
 use std::{
     collections::VecDeque,
     fmt,
@@ -8,7 +9,7 @@ use std::{
     ops::{Deref, DerefMut},
     panic::Location,
     pin::Pin,
-    sync::{self, PoisonError},
+    sync::PoisonError,
     task::{Context, Poll, Waker},
 };
 
@@ -27,7 +28,7 @@ use std::{
 /// ```
 pub struct Mutex<T> {
     side: LockSide,
-    state: sync::Mutex<State<T>>,
+    state: native::Mutex<State<T>>,
 }
 
 struct State<T> {
@@ -48,11 +49,13 @@ struct Waiter {
 }
 
 impl<T> Mutex<T> {
-    /// A mutex that is free.
-    #[track_caller]
-    pub const fn new(value: T) -> Self {
-        let state = State { value: Some(value), granted: None, queue: VecDeque::new(), next_ticket: 0 };
-        Self { side: LockSide::new(), state: sync::Mutex::new(state) }
+    native::const_unless_modelled! {
+        /// A mutex that is free.
+        #[track_caller]
+        pub const fn new(value: T) -> Self {
+            let state = State { value: Some(value), granted: None, queue: VecDeque::new(), next_ticket: 0 };
+            Self { side: LockSide::new(), state: native::Mutex::new(state) }
+        }
     }
 
     /// Acquires the mutex, when its turn comes. Nothing happens before the first poll.
@@ -87,7 +90,7 @@ impl<T> Mutex<T> {
         state.value.unwrap_or_else(|| unreachable!("a guard was leaked, which has the value"))
     }
 
-    fn state(&self) -> sync::MutexGuard<'_, State<T>> {
+    fn state(&self) -> native::MutexGuard<'_, State<T>> {
         // Nothing panics while it is locked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -193,7 +196,7 @@ impl<'a, T> Lock<'a, T> {
 
 impl<T> Drop for Lock<'_, T> {
     fn drop(&mut self) {
-        let Some((ticket, attempt)) = self.queued.take() else { return };
+        let Some((ticket, attempt)) = self.queued.take().filter(|_| !native::is_over()) else { return };
         let mut state = self.mutex.state();
         if state.granted == Some(ticket) {
             state.granted = None;
@@ -237,6 +240,9 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 
 impl<T> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
+        if native::is_over() {
+            return;
+        }
         self.hold.release();
         let mut state = self.mutex.state();
         state.value = self.value.take();

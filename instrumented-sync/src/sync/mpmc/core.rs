@@ -5,7 +5,7 @@
 
 use super::SendTimeoutError;
 use crate::{
-    native::{Condvar, Mutex, MutexGuard},
+    native::{self, Condvar, Instant, Mutex, MutexGuard},
     sync::channel::{Envelope, generation},
 };
 use std::{
@@ -17,7 +17,6 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc::{RecvTimeoutError, TryRecvError, TrySendError},
     },
-    time::Instant,
 };
 
 /// What all handles of a channel share.
@@ -303,6 +302,9 @@ impl<T> Clone for End<T> {
 
 impl<T> Drop for End<T> {
     fn drop(&mut self) {
+        if native::is_over() {
+            return;
+        }
         let mut state = self.state();
         let n_left = match self.side {
             Side::Sender => &mut state.n_senders,

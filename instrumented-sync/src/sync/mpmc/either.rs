@@ -4,6 +4,7 @@ use super::{
     Receiver, RecvError, TryRecvError,
     core::{Core, Watch},
 };
+use crate::native;
 use crate::sync::channel::{Envelope, Failure, Operation, Waiting};
 use std::{panic::Location, sync::Arc};
 
@@ -127,6 +128,9 @@ impl<'a, A, B> Watching<'a, A, B> {
 
 impl<A, B> Drop for Watching<'_, A, B> {
     fn drop(&mut self) {
+        if native::is_over() {
+            return;
+        }
         self.first.remove_watch(&self.watch);
         self.second.remove_watch(&self.watch);
     }

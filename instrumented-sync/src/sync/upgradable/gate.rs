@@ -116,8 +116,10 @@ impl Wish {
 }
 
 impl Gate {
-    pub(super) const fn new(prefers_readers: bool) -> Self {
-        Self { state: native::Mutex::new(State::new()), changed: native::Condvar::new(), prefers_readers }
+    native::const_unless_modelled! {
+        pub(super) const fn new(prefers_readers: bool) -> Self {
+            Self { state: native::Mutex::new(State::new()), changed: native::Condvar::new(), prefers_readers }
+        }
     }
 
     /// What a reader wishes: where readers never queue, each read is as a recursive one, and is recorded so.
