@@ -174,7 +174,7 @@ fn next_seq(identity: &Identity, mode: Mode) -> u64 {
 fn ready(identity: &Identity, class: Class, site: Site) -> Ready {
     Local::with(|local| {
         let object = identity.object(local, class);
-        if object == 0 || !local.prepare() {
+        if object == 0 || !local.prepare_hold() {
             return Ready::NONE;
         }
         Ready::new(object, local.site(site))
@@ -189,7 +189,7 @@ pub(crate) fn acquired(acquire: Event) {
 
 /// Records the acquire of something that the program says it holds already; `acquire` but for its number.
 pub(crate) fn acquired_already(identity: &Identity, mode: Mode, acquire: Event) -> Hold<'_> {
-    if !Local::with(Local::prepare) {
+    if !Local::with(Local::prepare_hold) {
         return Hold::unrecorded(identity, mode);
     }
     let seq = next_seq(identity, mode);
@@ -273,7 +273,7 @@ impl Waiting {
 pub(crate) fn operation(identity: &Identity, class: Class, site: Site) -> Option<(ObjectId, u32)> {
     Local::with(|local| {
         let object = identity.object(local, class);
-        (object != 0 && local.prepare()).then(|| (ObjectId(object), local.site(site)))
+        (object != 0 && local.prepare_hold()).then(|| (ObjectId(object), local.site(site)))
     })
 }
 

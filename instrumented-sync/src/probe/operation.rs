@@ -19,7 +19,7 @@ impl Operation {
         }
         Local::with(|local| {
             let object = identity.object_with_capacity(local, class, capacity as u64);
-            (object != 0 && local.prepare()).then(|| Self { object: ObjectId(object), site: local.site(site) })
+            (object != 0 && local.prepare_hold()).then(|| Self { object: ObjectId(object), site: local.site(site) })
         })
     }
 
@@ -47,7 +47,7 @@ impl Operation {
         let event = self.event(Kind::ACQUIRE, Mode::Shared.flags().with(flags), 0);
         Local::with(|local| {
             for _ in 0..n {
-                if local.prepare() {
+                if local.prepare_hold() {
                     local.append_acquire(event);
                 }
             }

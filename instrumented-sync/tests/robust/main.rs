@@ -23,6 +23,7 @@ mod kill;
 mod limit;
 mod secure;
 mod signal;
+mod stack;
 mod threads;
 
 /// The parts that [`child`] can play.
@@ -46,6 +47,8 @@ const ROLES: &[(&str, fn())] = &[
     ("limit::works", limit::works),
     ("secure::locks", secure::locks),
     ("signal::interrupted", signal::interrupted),
+    ("stack::begins", stack::begins),
+    ("stack::goes_on", stack::goes_on),
     ("threads::at_once", threads::at_once),
     ("threads::one_after_another", threads::one_after_another),
 ];
