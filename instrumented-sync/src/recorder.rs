@@ -7,8 +7,8 @@
 //!           process (one lock: the file, its dictionary, pools of segments and slots)
 //! ```
 //!
-//! What the program may rely on: nothing here panics, prints, waits for anything but the recorder's own lock,
-//! allocates through the program's allocator on the path of a recorded operation, or keeps a file open. What
+//! What the program may rely on: nothing here panics, prints, waits for anything but the recorder's own lock (and the
+//! dynamic loader's, at the first operation and in a module that is new; not under the recorder's own), allocates through the program's allocator on the path of a recorded operation, or keeps a file open. What
 //! cannot be recorded is counted.
 //!
 //! Re-entrancy: a signal handler, or an allocator that runs while the recorder works, finds this thread's

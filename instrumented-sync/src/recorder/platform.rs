@@ -93,6 +93,16 @@ pub(super) fn tid() -> u32 {
     unsafe { u32::try_from(libc::gettid()).unwrap_or(0) }
 }
 
+/// The operating system's name of this thread; empty if it is that of the whole program, which threads begin with.
+pub(super) fn thread_name(buffer: &mut [u8; 16]) -> &[u8] {
+    // SAFETY: the kernel writes at most 16 bytes, the last of them 0.
+    unsafe { libc::prctl(libc::PR_GET_NAME, buffer.as_mut_ptr()) };
+    let name = buffer.split(|byte| *byte == 0).next().unwrap_or(&[]);
+    let mut main = [0; 32];
+    let is_programs = read("/proc/self/comm", &mut main).is_some_and(|main| main.trim_ascii() == name);
+    if is_programs { &[] } else { name }
+}
+
 /// Start time of this process, in clock ticks since boot.
 pub(super) fn process_start() -> u64 {
     start_in("/proc/self/stat")
@@ -197,20 +207,16 @@ pub(super) fn install() {
 /// In a statically linked program there is none, and asking the loader would bring it in.
 #[cfg(not(target_feature = "crt-static"))]
 fn pin() {
-    let library = |address: *const libc::c_void| {
-        // SAFETY: all that is asked of the answer is what `dladdr` writes.
-        let mut found: libc::Dl_info = unsafe { std::mem::zeroed() };
-        // SAFETY: `found` is a valid place for the answer; the address may be any.
-        let known = unsafe { libc::dladdr(address, &raw mut found) } != 0;
-        known.then_some(found).filter(|found| !found.dli_fname.is_null())
-    };
     let this: extern "C" fn() = at_exit;
-    // SAFETY: reads the auxiliary vector; no precondition.
-    let headers = unsafe { libc::getauxval(libc::AT_PHDR) };
-    let program = library(std::ptr::with_exposed_provenance(headers as usize));
-    let Some(own) = library(this as *const libc::c_void) else { return };
-    // The executable is never unloaded.
-    if program.is_some_and(|program| program.dli_fbase == own.dli_fbase) {
+    // The executable is never unloaded. Asked without the loader, whose lock a fork may have left locked.
+    if executable_range().is_some_and(|range| range.contains(&(this as usize as u64))) {
+        return;
+    }
+    // SAFETY: all zeros are a valid `Dl_info`.
+    let mut own: libc::Dl_info = unsafe { std::mem::zeroed() };
+    // SAFETY: `own` is a valid place for the answer.
+    let known = unsafe { libc::dladdr(this as *const libc::c_void, &raw mut own) } != 0;
+    if !known || own.dli_fname.is_null() {
         return;
     }
     // SAFETY: the name is the loader's own, of a library that is loaded while its code runs, so nothing is loaded and
@@ -220,6 +226,25 @@ fn pin() {
 
 #[cfg(target_feature = "crt-static")]
 const fn pin() {}
+
+/// Where the executable lies, as far as the kernel says so.
+#[cfg(not(target_feature = "crt-static"))]
+fn executable_range() -> Option<std::ops::Range<u64>> {
+    // SAFETY: reads the auxiliary vector; no precondition.
+    let [address, n] = [libc::AT_PHDR, libc::AT_PHNUM].map(|what| unsafe { libc::getauxval(what) });
+    let first = std::ptr::with_exposed_provenance::<libc::Elf64_Phdr>(address as usize);
+    if first.is_null() {
+        return None;
+    }
+    // SAFETY: the kernel says that so many program headers of the executable lie there, and it stays loaded.
+    let headers = unsafe { std::slice::from_raw_parts(first, n as usize) };
+    let own = headers.iter().find(|header| header.p_type == libc::PT_PHDR)?;
+    let base = address.checked_sub(own.p_vaddr)?;
+    let loaded = || headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
+    let start = loaded().map(|header| base + header.p_vaddr).min()?;
+    let end = loaded().map(|header| base + header.p_vaddr + header.p_memsz).max()?;
+    Some(start..end)
+}
 
 extern "C" fn before_fork() {
     super::local::before_fork();

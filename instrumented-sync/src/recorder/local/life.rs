@@ -6,10 +6,7 @@ use super::{
     fork::Inherited,
     overflow::Overflow,
 };
-use std::{
-    hint::black_box,
-    sync::atomic::{AtomicU8, Ordering},
-};
+use std::sync::atomic::Ordering;
 use trace_format::{
     Event, Flags, Kind, ObjectId,
     dictionary::Record,
@@ -17,15 +14,6 @@ use trace_format::{
     slot::{self, Life, SLOT_WORDS},
     words::{ReadWords, Words},
 };
-
-/// Whether the program's allocator uses locks of ours: one of the constants below.
-static ALLOCATOR: AtomicU8 = AtomicU8::new(UNKNOWN);
-
-const UNKNOWN: u8 = 0;
-/// Somebody allocates to find out.
-const PROBING: u8 = 1;
-const KEEPS_AWAY: u8 = 2;
-const COMES_BACK: u8 = 3;
 
 impl Local {
     /// Says under which object id this thread was announced by a FORK; before the program's code runs on it.
@@ -41,7 +29,6 @@ impl Local {
     /// Before this operation takes its own lock, so what is allocated here (a foreign thread's name may be) meets
     /// an allocator that this operation has not locked.
     pub(super) fn begin(&self) {
-        let ended_before = self.thread.get() != 0 && self.area.get().is_none();
         if self.area.get().is_none() {
             let area = process::take_area(AREA_WORDS * 8);
             // The mapping is rounded up to pages, or is what another thread gave back.
@@ -60,9 +47,7 @@ impl Local {
         self.segment_bytes.set(SEGMENT_BYTES_FIRST);
         self.n_lost.set(0);
         self.take_slot(area, &inherited);
-        // std's handle, which knows the name, is gone at a thread's end, and must not be asked for while std makes
-        // it, which allocates. A thread that was announced has one.
-        self.describe(forked != 0 || !(ended_before || allocator_comes_back()));
+        self.describe(forked != 0);
         self.next_segment();
         let flags = if forked == 0 { Flags::NONE } else { Flags::FORKED };
         self.put(Event::new(Kind::BEGIN, flags, 0, ObjectId(self.thread.get()), 0));
@@ -106,11 +91,19 @@ impl Local {
         }
     }
 
+    /// std's handle knows the name, but must not be asked for on a thread on which std may yet set it: a signal handler
+    /// may come before that, and std would end the program. A thread that was announced has one; of any other the
+    /// operating system's name is taken.
     fn describe(&self, has_handle: bool) {
+        let (object, tid, start) = (ObjectId(self.thread.get()), platform::tid(), platform::thread_start());
         let thread = has_handle.then(std::thread::current);
-        let name = thread.as_ref().and_then(std::thread::Thread::name).unwrap_or("").as_bytes();
-        let object = ObjectId(self.thread.get());
-        process::write_record(&Record::Thread { object, tid: platform::tid(), start: platform::thread_start(), name });
+        let mut buffer = [0; 16];
+        let name = match &thread {
+            Some(thread) => thread.name().unwrap_or("").as_bytes(),
+            None if tid == platform::pid() => b"main",
+            None => platform::thread_name(&mut buffer),
+        };
+        process::write_record(&Record::Thread { object, tid, start, name });
     }
 
     /// Says that the thread has ended and gives back what it had.
@@ -158,23 +151,6 @@ impl Local {
         self.lost_event.set(None);
         self.n_waits.set(0);
     }
-}
-
-/// Whether the program's allocator uses locks of ours; found out once, by allocating while this thread is busy.
-fn allocator_comes_back() -> bool {
-    // Relaxed throughout: what matters happens on this thread.
-    if ALLOCATOR.load(Ordering::Relaxed) <= PROBING {
-        let _known_meanwhile = ALLOCATOR.compare_exchange(UNKNOWN, PROBING, Ordering::Relaxed, Ordering::Relaxed);
-        drop(black_box(Box::new(0_u8)));
-        let _came_back = ALLOCATOR.compare_exchange(PROBING, KEEPS_AWAY, Ordering::Relaxed, Ordering::Relaxed);
-    }
-    ALLOCATOR.load(Ordering::Relaxed) == COMES_BACK
-}
-
-/// An operation came while its thread was busy.
-pub(super) fn came_back() {
-    // Relaxed: as in `allocator_comes_back`. At another time it may be that of a signal handler.
-    let _known_before = ALLOCATOR.compare_exchange(PROBING, COMES_BACK, Ordering::Relaxed, Ordering::Relaxed);
 }
 
 /// This thread ends; all its other destructors have run.

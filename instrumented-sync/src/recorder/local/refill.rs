@@ -2,7 +2,7 @@
 
 use super::{
     super::process, Local, PAGE_WORDS, ROOM_WORDS, SCRATCH_AT, SCRATCH_WORDS, SEGMENT_BYTES_LAST, SLACK_WORDS, Target,
-    life, room,
+    room,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use trace_format::{
@@ -20,10 +20,7 @@ impl Local {
     /// Makes room for an operation. False if it cannot be recorded: the thread is busy, or was refused.
     #[cold]
     pub(super) fn refill(&self) -> bool {
-        let Some(mut busy) = Self::enter() else {
-            life::came_back();
-            return false;
-        };
+        let Some(mut busy) = Self::enter() else { return false };
         let begins = self.target.get() == Target::Nothing;
         if !(if begins { self.can_begin() } else { self.has_stack(room::COLD_BYTES) }) {
             process::count_lost(1);

@@ -1,7 +1,8 @@
 //! The modules that are loaded, as records of the dictionary, in memory of their own.
 //!
 //! The loader is asked while the recorder's lock is free: a thread that holds the loader's lock, in a constructor or in a
-//! callback, may be about to take the recorder's.
+//! callback, may be about to take the recorder's. In a forked child it is never asked: the loader's lock may belong to
+//! a thread that does not exist there. The child knows the modules that its parent knew at first.
 
 use super::super::{platform, table::List};
 use trace_format::dictionary::Record;
@@ -22,6 +23,9 @@ pub(super) struct Module<'a> {
 impl Modules {
     /// Asks the loader. What there is no memory for is left out.
     pub(super) fn loaded() -> Self {
+        if super::generation() != 0 {
+            return Self { words: List::new() };
+        }
         let mut buffer = [0; 4096];
         let program = executable(&mut buffer).unwrap_or(&[]);
         let mut words = List::new();
