@@ -93,6 +93,9 @@ pub(super) fn tid() -> u32 {
     unsafe { u32::try_from(libc::gettid()).unwrap_or(0) }
 }
 
+/// Longest name of a thread in the operating system.
+pub(super) const THREAD_NAME_BYTES_MAX: usize = 15;
+
 /// The operating system's name of this thread; empty if it is that of the whole program, which threads begin with.
 pub(super) fn thread_name(buffer: &mut [u8; 16]) -> &[u8] {
     // SAFETY: the kernel writes at most 16 bytes, the last of them 0.

@@ -152,6 +152,11 @@ pub(super) fn intern_class(kind: trace_format::ObjectKind, type_name: &'static s
     with(|process| process.dictionary.class(&mut process.file, kind, type_name)).unwrap_or(0)
 }
 
+/// Whether no thread of this process had this name before.
+pub(super) fn is_new_name(name: &[u8]) -> bool {
+    with(|process| process.dictionary.is_new_name(name)).unwrap_or(false)
+}
+
 /// Writes a name into the dictionary.
 pub(super) fn write_record(record: &trace_format::dictionary::Record<'_>) {
     with(|process| process.dictionary.write(&mut process.file, record));

@@ -92,16 +92,21 @@ impl Local {
     }
 
     /// std's handle knows the name, but must not be asked for on a thread on which std may yet set it: a signal handler
-    /// may come before that, and std would end the program. A thread that was announced has one; of any other the
-    /// operating system's name is taken.
-    fn describe(&self, has_handle: bool) {
+    /// may come before that, and std would end the program. A thread that was announced has one. So has one whose name in
+    /// the operating system is as long as that can be and new: std cuts it off, and gives it after the handle. Of
+    /// any other the operating system's name is taken.
+    fn describe(&self, was_announced: bool) {
         let (object, tid, start) = (ObjectId(self.thread.get()), platform::tid(), platform::thread_start());
-        let thread = has_handle.then(std::thread::current);
         let mut buffer = [0; 16];
+        let short = platform::thread_name(&mut buffer);
+        // Asked for of each thread: those that it starts begin with its name.
+        let is_own = process::is_new_name(short) && short.len() == platform::THREAD_NAME_BYTES_MAX;
+        let is_main = tid == platform::pid();
+        let thread = (was_announced || (is_own && !is_main)).then(std::thread::current);
         let name = match &thread {
             Some(thread) => thread.name().unwrap_or("").as_bytes(),
-            None if tid == platform::pid() => b"main",
-            None => platform::thread_name(&mut buffer),
+            None if is_main => b"main",
+            None => short,
         };
         process::write_record(&Record::Thread { object, tid, start, name });
     }

@@ -31,6 +31,8 @@ pub(super) struct Dictionary {
     stacks: Table,
     sites: Table,
     classes: Table,
+    /// Hashes of threads' names.
+    names: Table,
     n_locations: u32,
     n_stacks: u32,
     n_sites: u32,
@@ -49,6 +51,7 @@ impl Dictionary {
             stacks: Table::new(),
             sites: Table::new(),
             classes: Table::new(),
+            names: Table::new(),
             n_locations: 0,
             n_stacks: 0,
             n_sites: 0,
@@ -194,6 +197,16 @@ impl Dictionary {
             DESCRIPTION.store(chunk.as_ptr().cast_mut(), Relaxed);
             DESCRIPTION_END.store(self.at, Relaxed);
         }
+    }
+
+    /// Whether this is the first thread of this name. Two names of one hash are taken for the same.
+    pub(super) fn is_new_name(&mut self, name: &[u8]) -> bool {
+        let hash = trace_format::process::fnv1a(name) | 1;
+        let is_new = self.names.get(hash).is_none();
+        if is_new {
+            self.names.insert(hash, 1);
+        }
+        is_new
     }
 
     /// Whether the modules are known from the process that this one was forked from.
