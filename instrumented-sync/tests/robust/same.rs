@@ -124,7 +124,8 @@ fn run_both(role: &str) -> Vec<Trace> {
     assert_eq!(alone.status, recorded.status, "{role} ended otherwise while it was recorded");
     assert!(alone.stdout.contains("@says "), "{role} says nothing: {alone:?}");
     let traces: Vec<_> = process_files(dir.path()).iter().filter_map(|path| Trace::read(path)).collect();
-    for trace in &traces {
+    // A RELEASE may follow a gap.
+    for trace in traces.iter().filter(|trace| trace.n_lost() == 0) {
         trace.threads.iter().for_each(rules::check_holds);
     }
     traces
@@ -205,7 +206,9 @@ fn what_runs_under_the_loaders_lock_is_the_same() {
 fn signals_are_the_same() {
     check("signals", |name, traces| {
         assert!(is_recorded(traces), "{name}");
-        rules::check_acquires(&traces[0]);
+        if traces[0].n_lost() == 0 {
+            rules::check_acquires(&traces[0]);
+        }
         assert!(traces[0].slots().iter().all(|slot| slot.n_holds == 0));
     });
 }
