@@ -9,9 +9,10 @@
 //!           process (one lock: the file, its dictionary, pools of segments and slots)
 //! ```
 //!
-//! What the program may rely on: nothing here panics, prints, waits for anything but the recorder's own lock (and,
-//! when it is switched on, at most two seconds for another copy that is being switched on), allocates through the
-//! program's allocator on the path of a recorded operation, or keeps a file open. What cannot be recorded is counted.
+//! What the program may rely on: nothing here panics, prints, waits for anything but the recorder's own lock (and, at the
+//! first operation and in a module that is new, the dynamic loader's, not under the recorder's own; and, when it is
+//! switched on, at most two seconds for another copy that is being switched on), allocates through the program's
+//! allocator on the path of a recorded operation, or keeps a file open. What cannot be recorded is counted.
 //!
 //! Re-entrancy: a signal handler, or an allocator that runs while the recorder works, finds this thread's
 //! [`local::Local`] busy and its operation goes through unrecorded.

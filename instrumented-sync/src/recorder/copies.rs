@@ -23,6 +23,7 @@ use crate::trace::StartError;
 use std::{
     ffi::OsStr,
     fs::{self, File, OpenOptions},
+    ops::Range,
     os::{
         fd::AsRawFd,
         unix::{ffi::OsStrExt, fs::FileExt, fs::OpenOptionsExt},
@@ -173,7 +174,8 @@ enum Found {
 fn look() -> Found {
     let Some(memory) = Memory::open() else { return Found::Nobody };
     let mut found = Found::Nobody;
-    for (address, path) in headers(&fs::read("/proc/self/maps").unwrap_or_default()) {
+    let maps = fs::read("/proc/self/maps").unwrap_or_default();
+    for (address, path) in headers(&maps) {
         let Some(header) = memory.words(address, word::TABLE + 1) else { continue };
         if header[word::MAGIC] != FILE_MAGIC {
             continue;
@@ -183,7 +185,7 @@ fn look() -> Found {
             // Forked from ourselves.
             return Found::Nobody;
         }
-        if memory.is_table(table_address) {
+        if memory.is_table(&maps, table_address) {
             let table = std::ptr::with_exposed_provenance(table_address as usize);
             let dir = path.parent().map(Path::to_path_buf).unwrap_or_default();
             return Found::Owner(table, dir);
@@ -195,24 +197,46 @@ fn look() -> Found {
     found
 }
 
-/// Addresses of mapped headers of process files, and the paths of the files, among the lines of `/proc/self/maps`.
-fn headers(maps: &[u8]) -> impl Iterator<Item = (u64, &Path)> {
+/// A line of `/proc/self/maps` that is about a file.
+struct Mapping<'a> {
+    range: Range<u64>,
+    permissions: &'a str,
+    offset: u64,
+    /// Device and inode.
+    file: (&'a str, &'a str),
+    path: &'a Path,
+}
+
+/// The mapped files, by the text of `/proc/self/maps`.
+fn mappings(maps: &[u8]) -> impl Iterator<Item = Mapping<'_>> {
     maps.split(|byte| *byte == b'\n').filter_map(|line| {
         // Range, permissions, offset, device, inode; then spaces and the path, which may have spaces.
         let path_at = line.iter().position(|byte| *byte == b'/')?;
         let (fields, path) = (std::str::from_utf8(&line[..path_at]).ok()?, &line[path_at..]);
-        let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
         let mut fields = fields.split_ascii_whitespace();
         let (range, permissions, offset) = (fields.next()?, fields.next()?, fields.next()?);
         let (start, end) = range.split_once('-')?;
-        let [start, end, offset] = [start, end, offset].map(|text| u64::from_str_radix(text, 16));
-        let (start, end) = (start.ok()?, end.ok()?);
-        let is_header = path.ends_with(PROCESS_FILE_SUFFIX.as_bytes())
-            && offset == Ok(0)
-            && permissions.starts_with("rw")
-            && end - start >= HEADER_BYTES as u64;
-        is_header.then(|| (start, Path::new(OsStr::from_bytes(path))))
+        let number = |text| u64::from_str_radix(text, 16).ok();
+        let path = path.strip_suffix(b" (deleted)").unwrap_or(path);
+        Some(Mapping {
+            range: number(start)?..number(end)?,
+            permissions,
+            offset: number(offset)?,
+            file: (fields.next()?, fields.next()?),
+            path: Path::new(OsStr::from_bytes(path)),
+        })
     })
+}
+
+/// Addresses of mapped headers of process files, and the paths of the files.
+fn headers(maps: &[u8]) -> impl Iterator<Item = (u64, &Path)> {
+    let headers = mappings(maps).filter(|Mapping { range, permissions, offset, path, .. }| {
+        path.as_os_str().as_bytes().ends_with(PROCESS_FILE_SUFFIX.as_bytes())
+            && *offset == 0
+            && permissions.starts_with("rw")
+            && range.end - range.start >= HEADER_BYTES as u64
+    });
+    headers.map(|Mapping { range, path, .. }| (range.start, path))
 }
 
 /// The memory of this process, read without a fault where there is none.
@@ -230,27 +254,24 @@ impl Memory {
         Some(bytes.chunks_exact(8).map(word).collect())
     }
 
-    /// Whether at this address lies a table that this copy can use: of its version, at least as long as its own, in a
-    /// module that is loaded, with functions of that module.
-    fn is_table(&self, address: u64) -> bool {
+    /// Whether at this address lies a table that this copy can use: of its version, at least as long as its own, in a file
+    /// that is loaded, with functions of that file. The loader, which would know, is not asked: in a forked child its lock
+    /// may belong to a thread that does not exist there.
+    fn is_table(&self, maps: &[u8], address: u64) -> bool {
         const HEAD_WORDS: usize = 2;
         let n_words = size_of::<Table>() / 8;
-        let module = |address: u64| {
-            let mut found = None;
-            platform::for_each_module(|module| {
-                if (module.start..module.end).contains(&address) {
-                    found = Some(module.start..module.end);
-                }
-            });
-            found
-        };
-        let Some(module) = module(address).filter(|_| address % 8 == 0) else { return false };
+        let mapping = |address: u64| mappings(maps).find(|mapping| mapping.range.contains(&address));
+        let Some(module) = mapping(address).filter(|_| address % 8 == 0) else { return false };
         let Some(words) = self.words(address, n_words) else { return false };
         let (abi, n_bytes) = (words[1] as u32, words[1] >> 32);
+        let is_function = |address: &u64| {
+            mapping(*address)
+                .is_some_and(|of| of.file == module.file && of.permissions.as_bytes().get(2) == Some(&b'x'))
+        };
         words[0] == MAGIC
             && abi == ABI
             && n_bytes >= size_of::<Table>() as u64
-            && words[HEAD_WORDS..].iter().all(|function| module.contains(function))
+            && words[HEAD_WORDS..].iter().all(is_function)
     }
 }
 
@@ -332,12 +353,12 @@ mod tests {
 
     #[test]
     fn only_a_table_is_taken_for_one() {
-        let memory = Memory::open().unwrap();
-        assert!(memory.is_table(table()), "this copy's own");
-        assert!(!memory.is_table(0));
-        assert!(!memory.is_table(table() + 8), "in a module, but not a table");
+        let (memory, maps) = (Memory::open().unwrap(), fs::read("/proc/self/maps").unwrap());
+        assert!(memory.is_table(&maps, table()), "this copy's own");
+        assert!(!memory.is_table(&maps, 0));
+        assert!(!memory.is_table(&maps, table() + 8), "in a file, but not a table");
         let words = memory.words(table(), size_of::<Table>() / 8).unwrap();
-        assert!(!memory.is_table(words.as_ptr().addr() as u64), "a table, but in no module");
+        assert!(!memory.is_table(&maps, words.as_ptr().addr() as u64), "a table, but in no file");
     }
 
     #[test]

@@ -10,12 +10,12 @@ use trace_format::{Event, Flags, ObjectId, ObjectKind, dictionary::Record, slot:
 
 #[inline]
 pub(super) fn prepare() -> bool {
-    Local::with(Local::prepare)
+    Local::with(Local::prepare_hold)
 }
 
 #[inline]
 pub(super) fn site_at(source: Source, stack_pointer: usize) -> u64 {
-    Local::with(|local| if local.prepare() { SITE | u64::from(local.site(source, stack_pointer)) } else { 0 })
+    Local::with(|local| if local.prepare_hold() { SITE | u64::from(local.site(source, stack_pointer)) } else { 0 })
 }
 
 pub(super) fn bare_site(source: Source) -> u32 {

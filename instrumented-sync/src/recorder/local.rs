@@ -12,29 +12,38 @@
 //! path pays for re-entrancy with one plain store. (Stores are what costs here: the lock's own atomic
 //! instructions wait for all of them.)
 
+mod fork;
+mod holds;
 mod life;
 mod overflow;
 mod refill;
+mod room;
+mod wait;
 
-pub(super) use life::{after_fork_in_child, before_fork, thread_ends};
+pub(super) use self::{
+    fork::{after_fork_in_child, before_fork},
+    life::{at_exit, thread_ends},
+};
 
 use self::overflow::Overflow;
 use super::{
     platform,
     process::{self, Slot},
     site,
+    table::List,
     table_abi::Source,
 };
 use std::{
     cell::{Cell, RefCell},
+    mem::ManuallyDrop,
     sync::atomic::{AtomicU64, AtomicUsize, Ordering, compiler_fence},
 };
 use trace_format::{
-    Event, Kind, Mode, ObjectId,
+    Event,
     chunk::{self, HEADER_WORDS},
     segment::RawWords,
-    slot::{self, FIRST_HOLD, FIRST_OVERFLOW_HOLD, HOLDS_INLINE, HOLDS_OVERFLOW, SLOT_WORDS},
-    words::{ReadWords, Words},
+    slot::SLOT_WORDS,
+    words::ReadWords,
 };
 
 /// A segment's first size; each next one of the thread is four times as long, up to the last size.
@@ -60,17 +69,21 @@ const NOWHERE: usize = 2;
 /// Words between two looks at the clock.
 const PAGE_WORDS: usize = 512;
 
-/// Stands in for the words of a thread that has none. Nobody reads them.
+/// Stands in for the words of a thread that has none: before its first operation, and behind its last. Nobody reads
+/// them, and such a thread writes there only what it does not read back: that a wait is over.
 static NO_WORDS: [AtomicU64; SLOT_WORDS] = [const { AtomicU64::new(0) }; SLOT_WORDS];
 
 // SAFETY: a static is live memory; `Local` reaches at most `SLOT_WORDS` words of it, as it would of a slot.
 const NONE: RawWords = unsafe { RawWords::new(NO_WORDS.as_ptr()) };
 
-/// Words of a thread's private memory: the caches, a scratch segment, and what fork needs to remember.
+/// Words of a thread's private memory: the caches, a scratch segment, what fork needs to remember, a slot that nobody
+/// reads for a thread that got no other, and the waits that others interrupt.
 const SCRATCH_AT: usize = site::CACHE_WORDS;
 const SCRATCH_WORDS: usize = HEADER_WORDS + ROOM_WORDS + SLACK_WORDS;
 const FORK_AT: usize = SCRATCH_AT + SCRATCH_WORDS;
-const COUNTS_AT: usize = FORK_AT + SLOT_WORDS;
+const OWN_SLOT_AT: usize = FORK_AT + SLOT_WORDS;
+const WAITS_AT: usize = OWN_SLOT_AT + SLOT_WORDS;
+const COUNTS_AT: usize = WAITS_AT + wait::WORDS;
 const AREA_WORDS: usize = COUNTS_AT + 8;
 
 /// A thread's private memory.
@@ -135,6 +148,12 @@ pub(crate) struct Local {
     n_segments: Cell<u64>,
     real_slot: Cell<Option<Slot>>,
     overflow: RefCell<Overflow>,
+    /// In a forked child, until it begins: what it holds beyond the slot.
+    inherited: RefCell<ManuallyDrop<List>>,
+    /// Waits that are published or interrupted by others.
+    n_waits: Cell<usize>,
+    /// The part of the stack that is known to be one: from its lowest address to where it was looked at from.
+    stack: Cell<(usize, usize)>,
     n_lost: Cell<u64>,
     lost_event: Cell<Option<(RawWords, usize, u64)>>,
 }
@@ -158,6 +177,9 @@ thread_local! {
             n_segments: Cell::new(0),
             real_slot: Cell::new(None),
             overflow: RefCell::new(Overflow::new()),
+            inherited: RefCell::new(ManuallyDrop::new(List::new())),
+            n_waits: Cell::new(0),
+            stack: Cell::new((usize::MAX, 0)),
             n_lost: Cell::new(0),
             lost_event: Cell::new(None),
         }
@@ -228,62 +250,6 @@ impl Local {
         self.write(|words, at| chunk::write(&words, chunk::write(&words, at, event), extension));
     }
 
-    /// Appends an ACQUIRE and publishes the hold that it begins.
-    #[inline]
-    pub(crate) fn append_acquire(&self, event: Event) {
-        let n = self.n_holds.get();
-        if n >= HOLDS_INLINE {
-            return self.append_overflow(n, event);
-        }
-        self.write(|words, at| {
-            let slot = self.slot.get();
-            slot::push(&slot, &slot, FIRST_HOLD + n * Event::WORDS, n, event);
-            self.n_holds.set(n + 1);
-            chunk::write(&words, at, event)
-        });
-    }
-
-    /// Appends a RELEASE and takes back the hold that it ends.
-    #[inline]
-    pub(crate) fn append_release(&self, event: Event) {
-        // Without a hold the subtraction wraps, and the comparison sends that the cold way too.
-        let newest = self.n_holds.get().wrapping_sub(1);
-        if newest >= HOLDS_INLINE || !is_hold_of(self.inline_hold(newest), event) {
-            return self.append_remove(event);
-        }
-        self.write(|words, at| {
-            slot::pop(&self.slot.get(), newest);
-            self.n_holds.set(newest);
-            chunk::write(&words, at, event)
-        });
-    }
-
-    #[inline]
-    fn inline_hold(&self, n: usize) -> Event {
-        let (slot, at) = (self.slot.get(), FIRST_HOLD + n * Event::WORDS);
-        // Relaxed: this thread wrote it.
-        Event::from_words([at, at + 1].map(|at| slot.load(at, Ordering::Relaxed)))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn append_overflow(&self, n: usize, event: Event) {
-        self.write(|words, at| {
-            self.push_overflow(n, event);
-            self.n_holds.set(n + 1);
-            chunk::write(&words, at, event)
-        });
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn append_remove(&self, event: Event) {
-        self.write(|words, at| {
-            self.remove_hold(event);
-            chunk::write(&words, at, event)
-        });
-    }
-
     #[inline]
     fn write(&self, f: impl FnOnce(RawWords, usize) -> usize) {
         self.at.set(APPENDING);
@@ -305,13 +271,31 @@ impl Local {
         let Some(area) = self.area.get() else { return 0 };
         match site::find(area, source, stack_pointer) {
             Some(site) => site,
-            None => Self::enter().map_or(0, |_busy| site::enter(area, source, stack_pointer)),
+            None => self.new_site(area, source, stack_pointer),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn new_site(&self, area: Area, source: Source, stack_pointer: usize) -> u32 {
+        let Some(_busy) = Self::enter() else { return 0 };
+        if self.has_stack(room::CAPTURE_BYTES) {
+            site::enter(area, source, stack_pointer)
+        } else if self.has_stack(room::COLD_BYTES) {
+            process::intern_site(source, &[])
+        } else {
+            0
         }
     }
 
     /// A new object id; 0 if none can be had.
     pub(crate) fn take_object(&self) -> u64 {
-        Self::enter().map_or(0, |_busy| self.next_object())
+        let Some(_busy) = Self::enter() else { return 0 };
+        if self.has_stack(room::COLD_BYTES) {
+            return self.next_object();
+        }
+        process::count_lost(1);
+        0
     }
 
     fn next_object(&self) -> u64 {
@@ -327,97 +311,8 @@ impl Local {
         object
     }
 
-    /// Whether this thread holds something that was recorded.
-    #[inline]
-    pub(crate) fn holds_something(&self) -> bool {
-        self.n_holds.get() > 0
-    }
-
     /// Object id of this thread; 0 before its first operation.
     pub(crate) fn thread(&self) -> u64 {
         self.thread.get()
     }
-
-    /// Publishes in the slot what the thread is about to wait for.
-    pub(crate) fn begin_wait(&self, wait: Event, second: u64) {
-        slot::begin_wait(&self.slot.get(), wait, second, process::elapsed_ns());
-    }
-
-    /// Publishes in the slot that the wait is over.
-    pub(crate) fn end_wait(&self) {
-        slot::end_wait(&self.slot.get());
-    }
-
-    fn hold(&self, n: usize) -> Event {
-        let (words, at) = self.hold_place(n);
-        // Relaxed: this thread wrote it.
-        Event::from_words([words.load(at, Ordering::Relaxed), words.load(at + 1, Ordering::Relaxed)])
-    }
-
-    /// Where hold number `n` lies: in the slot, or in the overflow record that its number leads to.
-    fn hold_place(&self, n: usize) -> (RawWords, usize) {
-        let slot = self.slot.get();
-        if n < HOLDS_INLINE {
-            return (slot, FIRST_HOLD + n * Event::WORDS);
-        }
-        let (record, place) = ((n - HOLDS_INLINE) / HOLDS_OVERFLOW, (n - HOLDS_INLINE) % HOLDS_OVERFLOW);
-        (self.overflow.borrow().record(record).unwrap_or(NONE), FIRST_OVERFLOW_HOLD + place * Event::WORDS)
-    }
-
-    fn push_overflow(&self, n: usize, hold: Event) {
-        if (n - HOLDS_INLINE) % HOLDS_OVERFLOW == 0 {
-            self.overflow.borrow_mut().extend_to(self.slot.get(), (n - HOLDS_INLINE) / HOLDS_OVERFLOW);
-        }
-        let (words, at) = self.hold_place(n);
-        slot::push(&self.slot.get(), &words, at, n, hold);
-    }
-
-    /// Whether this thread holds the object, and something that it acquired after it.
-    #[inline]
-    pub(crate) fn holds_newer(&self, object: ObjectId) -> bool {
-        let n = self.n_holds.get();
-        n > 1 && self.hold(n - 1).object() != object && self.n_holds_of(object) > 0
-    }
-
-    /// How often this thread holds an object.
-    pub(crate) fn n_holds_of(&self, object: ObjectId) -> usize {
-        (0..self.n_holds.get()).filter(|n| self.hold(*n).object() == object).count()
-    }
-
-    /// Appends an UPGRADE or a DOWNGRADE, and publishes what the hold of mode `from` is now.
-    pub(crate) fn change_hold(&self, from: Mode, event: Event) {
-        let is_meant = |n: &usize| {
-            let hold = self.hold(*n);
-            hold.object() == event.object() && hold.flags().mode() == from
-        };
-        self.write(|words, at| {
-            if let Some(n) = (0..self.n_holds.get()).rev().find(is_meant) {
-                let (holds, place) = self.hold_place(n);
-                let hold = Event::new(Kind::ACQUIRE, event.flags(), event.site().0, event.object(), event.seq());
-                slot::change(&holds, place, hold);
-            }
-            chunk::write(&words, at, event)
-        });
-    }
-
-    /// Takes a hold out of the middle: a guard that was not the newest is dropped.
-    fn remove_hold(&self, release: Event) {
-        let n = self.n_holds.get();
-        let Some(found) = (0..n).rev().find(|i| is_hold_of(self.hold(*i), release)) else { return };
-        for i in found + 1..n {
-            let (words, at) = self.hold_place(i - 1);
-            let [first, second] = self.hold(i).words();
-            // Relaxed: a thread that is removing does not wait, so no snapshot of it claims to be exact.
-            words.store(at, first, Ordering::Relaxed);
-            words.store(at + 1, second, Ordering::Relaxed);
-        }
-        slot::pop(&self.slot.get(), n - 1);
-        self.n_holds.set(n - 1);
-    }
-}
-
-/// Whether this is the hold that a RELEASE ends. The mode counts too: a thread may hold a lock upgradable and shared.
-#[inline]
-fn is_hold_of(hold: Event, release: Event) -> bool {
-    hold.object() == release.object() && hold.flags().mode() == release.flags().mode()
 }

@@ -5,7 +5,7 @@
 use std::{
     fs::File,
     io::Read,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 /// Whether the program runs with raised privileges: its environment is not to be obeyed then.
@@ -39,6 +39,29 @@ pub(crate) fn stack_pointer() -> usize {
     pointer
 }
 
+/// How many bytes of the alternate signal stack are left below `stack_pointer`; `None` if the thread is not on it.
+pub(super) fn alternate_stack_left(stack_pointer: usize) -> Option<usize> {
+    let mut stack = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: 0, ss_size: 0 };
+    // SAFETY: `stack` is a valid place for the answer, and nothing is changed.
+    let known = unsafe { libc::sigaltstack(std::ptr::null(), &raw mut stack) } == 0;
+    let is_on_it = known && stack.ss_flags & libc::SS_ONSTACK != 0;
+    is_on_it.then(|| stack_pointer.saturating_sub(stack.ss_sp.addr()))
+}
+
+/// Whether the byte at `address` can be read, without reading it.
+///
+/// Asks for a change of the signal mask that the kernel refuses, after it has tried to read the mask there. A stack that
+/// grows on demand grows by that, as it would by a call.
+pub(super) fn is_readable(address: usize) -> bool {
+    const NO_SUCH_CHANGE: libc::c_int = -1;
+    const MASK_BYTES: usize = 8;
+    let mask = std::ptr::with_exposed_provenance::<u64>(address);
+    let no_mask = std::ptr::null_mut::<u64>();
+    // SAFETY: the kernel reads the mask, or finds that it cannot, and writes nothing.
+    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, NO_SUCH_CHANGE, mask, no_mask, MASK_BYTES) };
+    errno() != libc::EFAULT
+}
+
 /// The longest file that the process may write, in bytes.
 pub(super) fn file_bytes_max() -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -68,6 +91,19 @@ pub(super) fn pid() -> u32 {
 pub(super) fn tid() -> u32 {
     // SAFETY: no precondition.
     unsafe { u32::try_from(libc::gettid()).unwrap_or(0) }
+}
+
+/// Longest name of a thread in the operating system.
+pub(super) const THREAD_NAME_BYTES_MAX: usize = 15;
+
+/// The operating system's name of this thread; empty if it is that of the whole program, which threads begin with.
+pub(super) fn thread_name(buffer: &mut [u8; 16]) -> &[u8] {
+    // SAFETY: the kernel writes at most 16 bytes, the last of them 0.
+    unsafe { libc::prctl(libc::PR_GET_NAME, buffer.as_mut_ptr()) };
+    let name = buffer.split(|byte| *byte == 0).next().unwrap_or(&[]);
+    let mut main = [0; 32];
+    let is_programs = read("/proc/self/comm", &mut main).is_some_and(|main| main.trim_ascii() == name);
+    if is_programs { &[] } else { name }
 }
 
 /// Start time of this process, in clock ticks since boot.
@@ -125,21 +161,18 @@ fn clock_ns(clock: libc::clockid_t) -> u64 {
     seconds.wrapping_mul(1_000_000_000).wrapping_add(nanoseconds)
 }
 
+/// The key behind [`call_at_thread_end`], plus one; 0 before [`install`], or if none could be had.
+static KEY: AtomicU64 = AtomicU64::new(0);
+
 /// Has `at_thread_end` called when this thread ends, after all destructors of thread-local variables.
 ///
 /// A `pthread` key rather than a thread-local with a destructor: registering the latter allocates, and it would
 /// run before the program's own destructors, whose locks are to be recorded.
 pub(super) fn call_at_thread_end() {
-    static KEY: std::sync::OnceLock<Option<libc::pthread_key_t>> = std::sync::OnceLock::new();
-    let key = *KEY.get_or_init(|| {
-        let mut key = 0;
-        // SAFETY: `key` is a valid place for the answer, and the destructor is a function of this program.
-        let made = unsafe { libc::pthread_key_create(&raw mut key, Some(at_thread_end)) };
-        (made == 0).then_some(key)
-    });
-    if let Some(key) = key {
-        // SAFETY: the key was created above and is never deleted. The value only has to differ from null.
-        unsafe { libc::pthread_setspecific(key, std::ptr::without_provenance(1)) };
+    // Relaxed: stored before recording is on, and only a number.
+    if let Some(key) = KEY.load(Ordering::Relaxed).checked_sub(1) {
+        // SAFETY: the key was created by `install` and is never deleted. The value only has to differ from null.
+        unsafe { libc::pthread_setspecific(key as libc::pthread_key_t, std::ptr::without_provenance(1)) };
     }
 }
 
@@ -147,18 +180,73 @@ extern "C" fn at_thread_end(_: *mut libc::c_void) {
     super::local::thread_ends();
 }
 
-/// Installs the hooks for fork and exit, once per process image.
-pub(super) fn install_hooks() {
-    // Not a `Once`: it could be half-way at a fork, and a child would wait for it for ever. Relaxed: it is only
-    // asked who comes first.
+/// Installs the hooks for fork, exit and the ends of threads, once per process image, before recording is on.
+///
+/// Called by whoever decides or starts, so by one thread at a time. A forked child in which that thread does not exist
+/// installs them again if it is not known that they are: each hook may run twice.
+pub(super) fn install() {
     static INSTALLED: AtomicBool = AtomicBool::new(false);
-    if !INSTALLED.swap(true, Ordering::Relaxed) {
-        // SAFETY: the hooks are functions of this program. They touch this thread's own cells and atomics
-        // only, which is allowed between fork and exec.
-        unsafe { libc::pthread_atfork(Some(before_fork), None, Some(after_fork_in_child)) };
-        // SAFETY: the hook is a function of this program.
-        unsafe { libc::atexit(at_exit) };
+    // Relaxed, here and below: one thread at a time comes here, see above.
+    if INSTALLED.load(Ordering::Relaxed) {
+        return;
     }
+    pin();
+    let mut key = 0;
+    // SAFETY: `key` is a valid place for the answer, and the destructor is a function of this program.
+    if unsafe { libc::pthread_key_create(&raw mut key, Some(at_thread_end)) } == 0 {
+        // Relaxed: as above.
+        KEY.store(u64::from(key) + 1, Ordering::Relaxed);
+    }
+    // SAFETY: the hooks are functions of this program. They touch this thread's own cells, atomics and memory of
+    // the recorder's own only, which is allowed between fork and exec.
+    unsafe { libc::pthread_atfork(Some(before_fork), None, Some(after_fork_in_child)) };
+    // SAFETY: the hook is a function of this program.
+    unsafe { libc::atexit(at_exit) };
+    INSTALLED.store(true, Ordering::Relaxed);
+}
+
+/// Keeps the shared library that this code is part of loaded: the hooks are called whether it is or not.
+///
+/// In a statically linked program there is none, and asking the loader would bring it in.
+#[cfg(not(target_feature = "crt-static"))]
+fn pin() {
+    let this: extern "C" fn() = at_exit;
+    // The executable is never unloaded. Asked without the loader, whose lock a fork may have left locked.
+    if executable_range().is_some_and(|range| range.contains(&(this as usize as u64))) {
+        return;
+    }
+    // SAFETY: all zeros are a valid `Dl_info`.
+    let mut own: libc::Dl_info = unsafe { std::mem::zeroed() };
+    // SAFETY: `own` is a valid place for the answer.
+    let known = unsafe { libc::dladdr(this as *const libc::c_void, &raw mut own) } != 0;
+    if !known || own.dli_fname.is_null() {
+        return;
+    }
+    // SAFETY: the name is the loader's own, of a library that is loaded while its code runs, so nothing is loaded and
+    // no constructor runs. The handle is given up: the library stays.
+    unsafe { libc::dlopen(own.dli_fname, libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) };
+}
+
+#[cfg(target_feature = "crt-static")]
+const fn pin() {}
+
+/// Where the executable lies, as far as the kernel says so.
+#[cfg(not(target_feature = "crt-static"))]
+fn executable_range() -> Option<std::ops::Range<u64>> {
+    // SAFETY: reads the auxiliary vector; no precondition.
+    let [address, n] = [libc::AT_PHDR, libc::AT_PHNUM].map(|what| unsafe { libc::getauxval(what) });
+    let first = std::ptr::with_exposed_provenance::<libc::Elf64_Phdr>(address as usize);
+    if first.is_null() {
+        return None;
+    }
+    // SAFETY: the kernel says that so many program headers of the executable lie there, and it stays loaded.
+    let headers = unsafe { std::slice::from_raw_parts(first, n as usize) };
+    let own = headers.iter().find(|header| header.p_type == libc::PT_PHDR)?;
+    let base = address.checked_sub(own.p_vaddr)?;
+    let loaded = || headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
+    let start = loaded().map(|header| base + header.p_vaddr).min()?;
+    let end = loaded().map(|header| base + header.p_vaddr + header.p_memsz).max()?;
+    Some(start..end)
 }
 
 extern "C" fn before_fork() {
@@ -171,6 +259,7 @@ extern "C" fn after_fork_in_child() {
 }
 
 extern "C" fn at_exit() {
+    super::local::at_exit();
     super::process::at_exit();
 }
 

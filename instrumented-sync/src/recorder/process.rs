@@ -9,11 +9,12 @@
 mod dictionary;
 mod directory;
 mod file;
+mod modules;
 mod pool;
 
 pub(super) use self::pool::Slot;
 
-use self::{dictionary::Dictionary, file::ProcessFile, pool::Pools};
+use self::{dictionary::Dictionary, file::ProcessFile, modules::Modules, pool::Pools};
 use super::{
     copies, platform,
     table_abi::{Source, Text},
@@ -23,7 +24,7 @@ use std::{
     cell::UnsafeCell,
     path::Path,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed},
     },
 };
@@ -43,6 +44,9 @@ static NEXT_OBJECT: AtomicU64 = AtomicU64::new(1);
 
 /// What [`NEXT_OBJECT`] was at the latest fork that this process came from.
 static FORKED_NEXT_OBJECT: AtomicU64 = AtomicU64::new(0);
+
+/// What was lost before there was a file to count it in.
+static LOST_BEFORE: AtomicU64 = AtomicU64::new(0);
 
 /// How often this process was forked, counted from the first.
 static FORKS: AtomicU64 = AtomicU64::new(0);
@@ -70,28 +74,53 @@ impl Process {
     const fn new() -> Self {
         Self { file: ProcessFile::new(), dictionary: Dictionary::new(), pools: Pools::new() }
     }
+
+    /// Opens the file if it is not open yet, and says in it what runs here.
+    #[cold]
+    fn open(&mut self, modules: Option<&Modules>) -> Option<()> {
+        if self.file.is_open() {
+            // Another thread was here while the loader was asked.
+            return Some(());
+        }
+        // Relaxed: stored before this process had a second thread.
+        self.file.open(FORKED_NEXT_OBJECT.load(Relaxed))?;
+        copies::keep_ids_apart(self.file.copy(), &NEXT_OBJECT);
+        let header = self.file.header();
+        HEADER.store(header.as_ptr().cast_mut(), Relaxed);
+        // Relaxed: a statistic. What comes between the two stores is counted here too, or not before the next file.
+        header[word::LOST].fetch_add(LOST_BEFORE.swap(0, Relaxed), Relaxed);
+        self.dictionary.describe_program(&mut self.file, modules);
+        Some(())
+    }
 }
 
 /// Runs `f` with the state of this process, its file open; `None` if it cannot be opened.
 fn with<R>(f: impl FnOnce(&mut Process) -> R) -> Option<R> {
-    // SAFETY: the cell is written only between fork and the child's first own step, when no reference lives.
-    let mutex = unsafe { &*PROCESS.0.get() };
-    // The recorder does not panic, so a poisoned lock is one whose thread was unwound by something foreign; what
-    // it guards is consistent after each step.
-    let mut process = mutex.lock().unwrap_or_else(PoisonError::into_inner);
-    let Process { file, dictionary, .. } = &mut *process;
-    if !file.is_open() {
-        // Relaxed: stored before this process had a second thread.
-        file.open(FORKED_NEXT_OBJECT.load(Relaxed))?;
-        copies::keep_ids_apart(file.copy(), &NEXT_OBJECT);
-        HEADER.store(file.header().as_ptr().cast_mut(), Relaxed);
-        dictionary.describe_program(file);
+    let mut process = lock();
+    if !process.file.is_open() {
+        // The loader is not asked under the lock; see `modules`.
+        let mut modules = None;
+        if !process.file.has_failed() && !Dictionary::is_inherited() {
+            drop(process);
+            modules = Some(Modules::loaded());
+            process = lock();
+        }
+        process.open(modules.as_ref())?;
     }
     Some(f(&mut process))
 }
 
+fn lock() -> MutexGuard<'static, Process> {
+    // SAFETY: the cell is written only between fork and the child's first own step, when no reference lives.
+    let mutex = unsafe { &*PROCESS.0.get() };
+    // The recorder does not panic, so a poisoned lock is one whose thread was unwound by something foreign; what
+    // it guards is consistent after each step.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Makes or joins the trace in `dir`; nothing is recorded before that.
 pub(super) fn configure(dir: &Path) -> Result<(), StartError> {
+    file::configure();
     directory::join(dir)
 }
 
@@ -103,9 +132,7 @@ pub(super) fn open() {
 
 /// Another copy records: this one makes no file, not even for a thread that has not seen that yet.
 pub(super) fn stay_closed() {
-    // SAFETY: as in `with`.
-    let mutex = unsafe { &*PROCESS.0.get() };
-    mutex.lock().unwrap_or_else(PoisonError::into_inner).file.stay_closed();
+    lock().file.stay_closed();
 }
 
 /// Takes a block of object ids: first and one past the last.
@@ -118,12 +145,31 @@ pub(super) fn take_objects() -> (u64, u64) {
 
 /// Gives an id to a location with a stack; 0 if the dictionary is full.
 pub(super) fn intern_site(source: Source, stack: &[u64]) -> u32 {
-    with(|process| process.dictionary.site(&mut process.file, source, stack)).unwrap_or(0)
+    let known = with(|Process { file, dictionary, .. }| {
+        (!dictionary.needs_modules(stack)).then(|| dictionary.site(file, source, stack))
+    });
+    match known {
+        Some(Some(site)) => site,
+        Some(None) => {
+            let modules = Modules::loaded();
+            with(|Process { file, dictionary, .. }| {
+                dictionary.describe_modules(file, &modules);
+                dictionary.site(file, source, stack)
+            })
+            .unwrap_or(0)
+        }
+        None => 0,
+    }
 }
 
 /// Gives an id to a class of objects.
 pub(super) fn intern_class(kind: trace_format::ObjectKind, type_name: Text) -> u32 {
     with(|process| process.dictionary.class(&mut process.file, kind, type_name)).unwrap_or(0)
+}
+
+/// Whether no thread of this process had this name before.
+pub(super) fn is_new_name(name: &[u8]) -> bool {
+    with(|process| process.dictionary.is_new_name(name)).unwrap_or(false)
 }
 
 /// Writes a name into the dictionary.
@@ -167,12 +213,11 @@ pub(super) fn return_area(words: &'static [AtomicU64]) {
     with(|process| process.pools.return_area(words));
 }
 
-/// Counts operations that no segment can count.
+/// Counts operations that no segment can count; those before there is a file go into it when it is made.
 pub(super) fn count_lost(n: u64) {
-    if let Some(header) = header() {
-        // Relaxed: a statistic.
-        header[word::LOST].fetch_add(n, Relaxed);
-    }
+    let count = header().map_or(&LOST_BEFORE, |header| &header[word::LOST]);
+    // Relaxed: a statistic.
+    count.fetch_add(n, Relaxed);
 }
 
 /// Monotonic nanoseconds since the process file was made; 0 if there is none.
@@ -204,7 +249,8 @@ pub(super) fn after_fork_in_child() {
     // Relaxed: the child has one thread.
     FORKS.fetch_add(1, Relaxed);
     HEADER.store(std::ptr::null_mut(), Relaxed);
-    // Relaxed: as in `with`.
+    LOST_BEFORE.store(0, Relaxed);
+    // Relaxed: as in `Process::open`.
     FORKED_NEXT_OBJECT.store(NEXT_OBJECT.load(Relaxed), Relaxed);
     // SAFETY: the child has one thread, and it is here, not inside `with`: a fork from a signal handler that
     // interrupted `with` leaves that frame's guard pointing at the new mutex, which it then unlocks; an unlocked

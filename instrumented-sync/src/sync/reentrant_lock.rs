@@ -222,12 +222,18 @@ impl<T: ?Sized> ReentrantLock<T> {
 ///
 /// Not [`std::thread::ThreadId`], since that is not to be had at every moment of a thread's end.
 fn this_thread() -> u64 {
+    /// 2^40 threads last for ever. Above them stands which copy of this crate counts: a lock may cross from one shared
+    /// library to another, which counts its own threads.
+    const COUNT_BITS: u32 = 40;
+    /// Copies lie in different pages; two of the same 2^24 are 64 GiB apart, or further.
+    const PAGE_BITS: u32 = 12;
     static LAST: AtomicU64 = AtomicU64::new(0);
     native::thread_local!(static NUMBER: Cell<u64> = const { Cell::new(0) });
     NUMBER.with(|number| {
         if number.get() == 0 {
+            let copy = (std::ptr::from_ref(&LAST).addr() >> PAGE_BITS) as u64;
             // Relaxed: all that matters is that numbers are unique.
-            number.set(LAST.fetch_add(1, Relaxed) + 1);
+            number.set(copy << COUNT_BITS | (LAST.fetch_add(1, Relaxed) + 1));
         }
         number.get()
     })

@@ -177,7 +177,9 @@ fn a_grandchild_inherits_through_a_child_that_did_nothing() {
     check_child(&parent, &children[0], GIVEN_BACK);
 }
 
-const N_FORKS: u32 = 50;
+fn n_forks() -> u32 {
+    if crate::same::full() { 1000 } else { 50 }
+}
 
 /// Forks while other threads do what takes the recorder's lock.
 pub(crate) fn under_fire() {
@@ -210,7 +212,7 @@ pub(crate) fn under_fire() {
             unsafe { libc::dl_iterate_phdr(Some(visit), std::ptr::null_mut()) };
         }
     });
-    for n in 0..N_FORKS {
+    for n in 0..n_forks() {
         *SHARED.lock().unwrap() += 1;
         let guard = SHARED.lock().unwrap();
         let pid = fork(|| {
@@ -233,7 +235,7 @@ fn a_fork_at_any_moment_leaves_a_child_that_works() {
     let (parent, children) = parent_and_children("fork::under_fire");
     rules::check(&parent, Ending::Exit);
     let shared = parent.labelled("shared");
-    assert_eq!(children.len(), N_FORKS as usize);
+    assert_eq!(children.len(), n_forks() as usize);
     for child in children {
         assert!(child.header.exited && child.n_lost() == 0);
         assert_eq!(child.header.forked_from.map(|(pid, _, _)| pid), Some(parent.header.pid));

@@ -21,9 +21,12 @@ mod fork;
 mod holds;
 mod kill;
 mod limit;
+mod same;
 mod secure;
 mod signal;
+mod stack;
 mod threads;
+mod unload;
 
 /// The parts that [`child`] can play.
 const ROLES: &[(&str, fn())] = &[
@@ -46,12 +49,15 @@ const ROLES: &[(&str, fn())] = &[
     ("limit::works", limit::works),
     ("secure::locks", secure::locks),
     ("signal::interrupted", signal::interrupted),
+    ("stack::begins", stack::begins),
+    ("stack::goes_on", stack::goes_on),
     ("threads::at_once", threads::at_once),
     ("threads::one_after_another", threads::one_after_another),
+    ("unload::unloads", unload::unloads),
 ];
 
 /// Plays a part if the environment names one, and is nothing otherwise.
 #[test]
 fn child() {
-    support::program::play(ROLES);
+    support::program::play(&[ROLES, same::ROLES].concat());
 }

@@ -9,14 +9,17 @@ use instrumented_sync::{Mutex, label, thread};
 use std::sync::{Arc, Barrier};
 use trace_format::{Kind, chunk::ChunkKind};
 
-const N_AT_ONCE: usize = 500;
 const N_ROUNDS: usize = 50;
 const N_ONE_AFTER_ANOTHER: usize = 5000;
+
+fn n_at_once() -> usize {
+    if crate::same::full() { 2000 } else { 500 }
+}
 
 pub(crate) fn at_once() {
     static SHARED: Mutex<usize> = Mutex::new(0);
     label(&SHARED, "shared");
-    let all_here = Arc::new(Barrier::new(N_AT_ONCE));
+    let all_here = Arc::new(Barrier::new(n_at_once()));
     let start = |n| {
         let all_here = Arc::clone(&all_here);
         let builder = thread::Builder::new().name(format!("thread {n}")).stack_size(256 << 10);
@@ -31,22 +34,22 @@ pub(crate) fn at_once() {
         });
         handle.unwrap()
     };
-    let handles: Vec<_> = (0..N_AT_ONCE).map(start).collect();
+    let handles: Vec<_> = (0..n_at_once()).map(start).collect();
     for handle in handles {
         handle.join().unwrap();
     }
-    assert_eq!(*SHARED.lock().unwrap(), N_AT_ONCE * N_ROUNDS);
+    assert_eq!(*SHARED.lock().unwrap(), n_at_once() * N_ROUNDS);
 }
 
 #[test]
-fn five_hundred_threads_at_once_are_all_recorded() {
+fn threads_at_once_are_all_recorded() {
     let dir = tempfile::tempdir().unwrap();
     run(&mut command("threads::at_once", dir.path()));
     let trace = Trace::only(dir.path());
     rules::check(&trace, Ending::Exit);
-    assert_eq!(trace.threads.len(), N_AT_ONCE + 1);
+    assert_eq!(trace.threads.len(), n_at_once() + 1);
     let shared = trace.labelled("shared");
-    for n in 0..N_AT_ONCE {
+    for n in 0..n_at_once() {
         let thread = trace.named(&format!("thread {n}"));
         assert_eq!((thread.count(Kind::ACQUIRE), thread.count(Kind::RELEASE)), (2 * N_ROUNDS, 2 * N_ROUNDS));
         assert_eq!(thread.on(shared, &[Kind::ACQUIRE]).len(), N_ROUNDS);

@@ -1,28 +1,18 @@
-//! How a thread's end of the recorder begins and ends, and what fork does to it.
+//! How a thread's end of the recorder begins and ends.
 
 use super::{
     super::{platform, process},
-    AREA_WORDS, Area, FORK_AT, LOCAL, Local, NO_END, NONE, NOWHERE, SEGMENT_BYTES_FIRST, Target,
+    AREA_WORDS, Area, LOCAL, Local, NO_END, NONE, NOWHERE, OWN_SLOT_AT, SEGMENT_BYTES_FIRST, Target,
+    fork::Inherited,
+    overflow::Overflow,
 };
-use std::{
-    hint::black_box,
-    sync::atomic::{AtomicU8, Ordering},
-};
+use std::sync::atomic::Ordering;
 use trace_format::{
     Event, Flags, Kind, ObjectId,
     segment::RawWords,
-    slot::{self, FIRST_HOLD, HOLDS_INLINE, Life, SLOT_WORDS},
+    slot::{self, Life, SLOT_WORDS},
     words::{ReadWords, Words},
 };
-
-/// Whether the program's allocator uses locks of ours: one of the constants below.
-static ALLOCATOR: AtomicU8 = AtomicU8::new(UNKNOWN);
-
-const UNKNOWN: u8 = 0;
-/// Somebody allocates to find out.
-const PROBING: u8 = 1;
-const KEEPS_AWAY: u8 = 2;
-const COMES_BACK: u8 = 3;
 
 impl Local {
     /// Says under which object id this thread was announced by a FORK; before the program's code runs on it.
@@ -38,7 +28,6 @@ impl Local {
     /// Before this operation takes its own lock, so what is allocated here (a foreign thread's name may be) meets
     /// an allocator that this operation has not locked.
     pub(super) fn begin(&self) {
-        let ended_before = self.thread.get() != 0 && self.area.get().is_none();
         if self.area.get().is_none() {
             let area = process::take_area(AREA_WORDS * 8);
             // The mapping is rounded up to pages, or is what another thread gave back.
@@ -50,31 +39,31 @@ impl Local {
         };
         let inherited = self.inherited_holds(area);
         area.clear();
+        self.n_waits.set(0);
         let forked = self.announced.replace(0);
         self.thread.set(if forked == 0 { self.next_object() } else { forked });
         self.n_segments.set(0);
         self.segment_bytes.set(SEGMENT_BYTES_FIRST);
         self.n_lost.set(0);
-        self.take_slot(&inherited);
-        // std's handle, which knows the name, is gone at a thread's end, and must not be asked for while std makes
-        // it, which allocates. A thread that was announced has one.
-        self.describe(forked != 0 || !(ended_before || allocator_comes_back()));
+        self.take_slot(area, &inherited);
+        self.describe(forked != 0);
         self.next_segment();
         let flags = if forked == 0 { Flags::NONE } else { Flags::FORKED };
         self.put(Event::new(Kind::BEGIN, flags, 0, ObjectId(self.thread.get()), 0));
-        for hold in inherited.into_iter().filter(|hold| *hold != Event::default()) {
-            self.put(hold);
-        }
+        inherited.iter().for_each(|hold| self.put_with_room(hold));
+        inherited.forget();
         platform::call_at_thread_end();
     }
 
-    fn take_slot(&self, inherited: &[Event; HOLDS_INLINE]) {
+    fn take_slot(&self, area: Area, inherited: &Inherited<'_>) {
         let slot = process::take_slot();
         self.real_slot.set(slot);
-        // SAFETY: slots are never unmapped.
-        let words = slot.map_or(NONE, |slot| unsafe { RawWords::new(slot.words.as_ptr()) });
+        // Without one the thread keeps its own list, for itself.
+        let words = slot.map_or(area.words(OWN_SLOT_AT, SLOT_WORDS), |slot| slot.words);
+        // SAFETY: slots are never unmapped, nor is private memory; both are `SLOT_WORDS` long.
+        let words = unsafe { RawWords::new(words.as_ptr()) };
         self.slot.set(words);
-        self.overflow.borrow_mut().forget();
+        self.with_overflow(Overflow::forget);
         self.n_holds.set(0);
         // Relaxed: the release store of the state below publishes all of it.
         // The epoch goes on where the slot's last thread left it: a reader that looks twice must not see the same
@@ -84,31 +73,40 @@ impl Local {
         words.store(slot::word::EPOCH, epoch.next_multiple_of(2), Ordering::Relaxed);
         words.store(slot::word::THREAD, self.thread.get(), Ordering::Relaxed);
         words.store(slot::word::TID, u64::from(platform::tid()), Ordering::Relaxed);
-        for (n, hold) in inherited.iter().take_while(|hold| **hold != Event::default()).enumerate() {
-            slot::push(&words, &words, FIRST_HOLD + n * Event::WORDS, n, *hold);
-            self.n_holds.set(n + 1);
+        for hold in inherited.iter() {
+            self.extend_holds();
+            if !self.push_hold(hold) {
+                process::count_lost(1);
+            }
         }
         // Release: a reader that sees the slot live sees whose it is.
         words.store(slot::word::STATE, Life::LIVE.0, Ordering::Release);
     }
 
-    fn describe(&self, has_handle: bool) {
-        let thread = has_handle.then(std::thread::current);
-        let name = thread.as_ref().and_then(std::thread::Thread::name).unwrap_or("").as_bytes();
-        process::describe_thread(self.thread.get(), name);
+    /// Not if a signal handler comes while the list is read.
+    fn with_overflow(&self, f: impl FnOnce(&mut Overflow)) {
+        if let Ok(mut overflow) = self.overflow.try_borrow_mut() {
+            f(&mut overflow);
+        }
     }
 
-    /// In a forked child: the holds that [`before_fork`] saved, without their sites, which are the parent's.
-    fn inherited_holds(&self, area: Area) -> [Event; HOLDS_INLINE] {
-        let saved = area.words(FORK_AT, SLOT_WORDS);
-        let mut holds = [Event::default(); HOLDS_INLINE];
-        // Relaxed: private memory.
-        for (n, hold) in holds.iter_mut().enumerate().take(self.n_holds.get()) {
-            let at = FIRST_HOLD + n * Event::WORDS;
-            let saved = Event::from_words([at, at + 1].map(|word| saved[word].load(Ordering::Relaxed)));
-            *hold = Event::new(saved.kind(), saved.flags(), 0, saved.object(), saved.seq());
-        }
-        holds
+    /// std's handle knows the name, but must not be asked for on a thread on which std may yet set it: a signal handler
+    /// may come before that, and std would end the program. A thread that was announced has one. So has one whose name in
+    /// the operating system is as long as that can be and new: std cuts it off, and gives it after the handle. Of
+    /// any other the operating system's name is taken.
+    fn describe(&self, was_announced: bool) {
+        let mut buffer = [0; 16];
+        let short = platform::thread_name(&mut buffer);
+        // Asked for of each thread: those that it starts begin with its name.
+        let is_own = process::is_new_name(short) && short.len() == platform::THREAD_NAME_BYTES_MAX;
+        let is_main = platform::tid() == platform::pid();
+        let thread = (was_announced || (is_own && !is_main)).then(std::thread::current);
+        let name = match &thread {
+            Some(thread) => thread.name().unwrap_or("").as_bytes(),
+            None if is_main => b"main",
+            None => short,
+        };
+        process::describe_thread(self.thread.get(), name);
     }
 
     /// Says that the thread has ended and gives back what it had.
@@ -121,12 +119,17 @@ impl Local {
         if let Some(segment) = self.segment.take() {
             process::return_segment(segment, self.target.get() == Target::Scratch);
         }
-        if let Some(slot) = self.real_slot.take() {
+        let slot = self.real_slot.take();
+        if slot.is_none() {
+            // Nobody can find them.
+            self.with_overflow(Overflow::give_back);
+        }
+        if let Some(slot) = slot {
             let life = if self.n_holds.get() == 0 { Life::FREE } else { Life::ENDED };
             // Release: a reader that sees the end sees what is still held.
             self.slot.get().store(slot::word::STATE, life.0, Ordering::Release);
             if life == Life::FREE {
-                self.overflow.borrow_mut().give_back();
+                self.with_overflow(Overflow::give_back);
                 process::return_slot(slot);
             }
         }
@@ -141,7 +144,7 @@ impl Local {
     }
 
     /// Forgets all memory but the private one.
-    fn detach(&self) {
+    pub(super) fn detach(&self) {
         self.target.set(Target::Nothing);
         self.words.set(NONE);
         self.slot.set(NONE);
@@ -149,24 +152,8 @@ impl Local {
         self.segment.set(None);
         self.real_slot.set(None);
         self.lost_event.set(None);
+        self.n_waits.set(0);
     }
-}
-
-/// Whether the program's allocator uses locks of ours; found out once, by allocating while this thread is busy.
-fn allocator_comes_back() -> bool {
-    // Relaxed throughout: what matters happens on this thread.
-    if ALLOCATOR.load(Ordering::Relaxed) <= PROBING {
-        let _known_meanwhile = ALLOCATOR.compare_exchange(UNKNOWN, PROBING, Ordering::Relaxed, Ordering::Relaxed);
-        drop(black_box(Box::new(0_u8)));
-        let _came_back = ALLOCATOR.compare_exchange(PROBING, KEEPS_AWAY, Ordering::Relaxed, Ordering::Relaxed);
-    }
-    ALLOCATOR.load(Ordering::Relaxed) == COMES_BACK
-}
-
-/// An operation came while its thread was busy.
-pub(super) fn came_back() {
-    // Relaxed: as in `allocator_comes_back`. At another time it may be that of a signal handler.
-    let _known_before = ALLOCATOR.compare_exchange(PROBING, COMES_BACK, Ordering::Relaxed, Ordering::Relaxed);
 }
 
 /// This thread ends; all its other destructors have run.
@@ -178,34 +165,11 @@ pub(in crate::recorder) fn thread_ends() {
     });
 }
 
-/// In the parent, before a fork: remembers what this thread holds, in memory that the child gets a copy of.
-/// (The slot is shared with the child, and the parent goes on changing it.)
-pub(in crate::recorder) fn before_fork() {
+/// The program ends, on this thread. What it does after this, in exit handlers that come later, is recorded too.
+pub(in crate::recorder) fn at_exit() {
     LOCAL.with(|local| {
-        let Some(area) = local.area.get() else { return };
-        // Forked itself and nothing recorded since: what its own parent saved is what it holds.
-        if local.target.get() == Target::Nothing {
-            return;
-        }
-        let slot = local.slot.get();
-        for (word, saved) in area.words(FORK_AT, SLOT_WORDS).iter().enumerate() {
-            // Relaxed: this thread wrote the one and will read the other.
-            saved.store(slot.load(word, Ordering::Relaxed), Ordering::Relaxed);
-        }
-    });
-}
-
-/// In a forked child: leaves the parent's memory alone; the next operation begins a thread of this process.
-pub(in crate::recorder) fn after_fork_in_child() {
-    LOCAL.with(|local| {
-        if matches!(local.target.get(), Target::Segment | Target::Scratch) {
-            local.detach();
-            // Relaxed: for this thread.
-            local.end.store(NO_END, Ordering::Relaxed);
-            // Ids of the parent's block would go on meaning the parent's objects.
-            local.next_object.set(0);
-            local.objects_end.set(0);
-            local.announced.set(0);
+        if let Some(_busy) = Local::enter() {
+            local.count_scratch();
         }
     });
 }

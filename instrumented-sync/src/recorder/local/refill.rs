@@ -2,7 +2,7 @@
 
 use super::{
     super::process, Local, PAGE_WORDS, ROOM_WORDS, SCRATCH_AT, SCRATCH_WORDS, SEGMENT_BYTES_LAST, SLACK_WORDS, Target,
-    life,
+    room,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 use trace_format::{
@@ -20,11 +20,13 @@ impl Local {
     /// Makes room for an operation. False if it cannot be recorded: the thread is busy, or was refused.
     #[cold]
     pub(super) fn refill(&self) -> bool {
-        let Some(mut busy) = Self::enter() else {
-            life::came_back();
+        let Some(mut busy) = Self::enter() else { return false };
+        let begins = self.target.get() == Target::Nothing;
+        if !(if begins { self.can_begin() } else { self.has_stack(room::COLD_BYTES) }) {
+            process::count_lost(1);
             return false;
-        };
-        if self.target.get() == Target::Nothing {
+        }
+        if begins {
             self.begin();
         }
         // What `enter` saved is out of date: there is a new end.
@@ -42,6 +44,20 @@ impl Local {
         let at = chunk::write(&words, self.at.get(), event);
         chunk::publish(&words, at);
         self.at.set(at);
+    }
+
+    /// As [`Self::put`], for any number of events.
+    pub(super) fn put_with_room(&self, event: Event) {
+        match (self.target.get(), self.segment.get()) {
+            (Target::Segment, Some(segment)) if self.at.get() > segment_end(segment) => {
+                self.next_segment();
+            }
+            (Target::Scratch, _) => {
+                self.refill_scratch();
+            }
+            _ => {}
+        }
+        self.put(event);
     }
 
     fn put_time(&self) {

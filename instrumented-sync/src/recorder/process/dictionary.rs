@@ -2,11 +2,11 @@
 
 use super::{
     super::{
-        platform,
         table::{List, Table},
         table_abi::{Place, Source, Text},
     },
     file::ProcessFile,
+    modules::{Modules, executable},
 };
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use trace_format::{
@@ -31,6 +31,8 @@ pub(super) struct Dictionary {
     stacks: Table,
     sites: Table,
     classes: Table,
+    /// Hashes of threads' names.
+    names: Table,
     n_locations: u32,
     n_stacks: u32,
     n_sites: u32,
@@ -49,6 +51,7 @@ impl Dictionary {
             stacks: Table::new(),
             sites: Table::new(),
             classes: Table::new(),
+            names: Table::new(),
             n_locations: 0,
             n_stacks: 0,
             n_sites: 0,
@@ -59,15 +62,7 @@ impl Dictionary {
 
     /// Appends a record and publishes it. Returns false if there is no room for it any more.
     pub(super) fn write(&mut self, file: &mut ProcessFile, record: &Record<'_>) -> bool {
-        let n_words = record.words_len();
-        let room = self.chunk.map_or(0, |chunk| chunk.len() - self.at);
-        if n_words > room {
-            let Some((chunk, _)) = file.append(ChunkKind::DICTIONARY, CHUNK_ALIGN, 0) else { return false };
-            self.chunk = Some(chunk);
-            self.n_chunks += 1;
-            self.at = HEADER_WORDS;
-        }
-        let Some(chunk) = self.chunk else { return false };
+        let Some(chunk) = self.room(file, record.words_len()) else { return false };
         let mut at = self.at;
         record.encode(&mut |word| {
             // Relaxed: published by `head` below.
@@ -77,6 +72,34 @@ impl Dictionary {
         self.at = at;
         chunk::publish(chunk, at);
         true
+    }
+
+    /// Appends a record that is words already.
+    fn write_words(&mut self, file: &mut ProcessFile, n_words: usize, word: impl Fn(usize) -> u64) -> bool {
+        let Some(chunk) = self.room(file, n_words) else { return false };
+        let at = self.at;
+        // Relaxed: published by `head` below.
+        (0..n_words).for_each(|n| chunk[at + n].store(word(n), Relaxed));
+        self.at = at + n_words;
+        chunk::publish(chunk, self.at);
+        true
+    }
+
+    /// A chunk with room for so many words from `at` on.
+    fn room(&mut self, file: &mut ProcessFile, n_words: usize) -> Option<&'static [AtomicU64]> {
+        let room = self.chunk.map_or(0, |chunk| chunk.len() - self.at);
+        if n_words > room {
+            let (chunk, _) = file.append(ChunkKind::DICTIONARY, CHUNK_ALIGN, 0)?;
+            self.chunk = Some(chunk);
+            self.n_chunks += 1;
+            self.at = HEADER_WORDS;
+        }
+        self.chunk
+    }
+
+    /// Whether it is not known of which module the stack is.
+    pub(super) fn needs_modules(&self, addresses: &[u64]) -> bool {
+        self.stacks.get(hash(addresses)).is_none() && addresses.iter().any(|address| !self.knows(*address))
     }
 
     /// Id of a location with a stack; 0 if the dictionary is full.
@@ -122,9 +145,6 @@ impl Dictionary {
         if let Some(id) = self.stacks.get(key) {
             return id;
         }
-        if addresses.iter().any(|address| !self.knows(*address)) {
-            self.describe_modules(file);
-        }
         let id = self.n_stacks + 1;
         let record = Record::Stack { id: StackId(id), addresses: Addresses::Words(addresses) };
         if id > StackId::MAX.0 || !self.write(file, &record) {
@@ -151,8 +171,8 @@ impl Dictionary {
         id
     }
 
-    /// The first records: the executable and the modules loaded so far.
-    pub(super) fn describe_program(&mut self, file: &mut ProcessFile) {
+    /// The first records: the executable and the modules loaded so far. A forked child has inherited them.
+    pub(super) fn describe_program(&mut self, file: &mut ProcessFile, modules: Option<&Modules>) {
         // Relaxed, here and below: stored and loaded under the recorder's lock, or before a fork.
         let (inherited, end) = (DESCRIPTION.load(Relaxed), DESCRIPTION_END.load(Relaxed));
         if inherited.is_null() {
@@ -160,7 +180,9 @@ impl Dictionary {
             if let Some(path) = executable(&mut buffer) {
                 self.write(file, &Record::Program { path });
             }
-            self.describe_modules(file);
+            if let Some(modules) = modules {
+                self.describe_modules(file, modules);
+            }
         } else {
             // SAFETY: the words are those of a dictionary chunk, which is never unmapped, and of which `end` words
             // were written before the fork and do not change.
@@ -172,6 +194,22 @@ impl Dictionary {
             DESCRIPTION.store(chunk.as_ptr().cast_mut(), Relaxed);
             DESCRIPTION_END.store(self.at, Relaxed);
         }
+    }
+
+    /// Whether this is the first thread of this name. Two names of one hash are taken for the same.
+    pub(super) fn is_new_name(&mut self, name: &[u8]) -> bool {
+        let hash = trace_format::process::fnv1a(name) | 1;
+        let is_new = self.names.get(hash).is_none();
+        if is_new {
+            self.names.insert(hash, 1);
+        }
+        is_new
+    }
+
+    /// Whether the modules are known from the process that this one was forked from.
+    pub(super) fn is_inherited() -> bool {
+        // Relaxed: stored before the fork.
+        !DESCRIPTION.load(Relaxed).is_null()
     }
 
     /// Copies the first records of the process that this one was forked from.
@@ -201,21 +239,14 @@ impl Dictionary {
     }
 
     /// Writes the modules that are not written yet.
-    fn describe_modules(&mut self, file: &mut ProcessFile) {
-        let mut buffer = [0; 4096];
-        let program = executable(&mut buffer).unwrap_or(&[]);
-        platform::for_each_module(|module| {
-            let path = if module.name.is_empty() { program } else { module.name };
-            // The kernel's own page is a module without a file.
-            if self.modules_contain(module.start, module.end) || path.starts_with(b"linux-vdso") {
-                return;
-            }
-            let platform::Module { base, start, end, build_id, .. } = *module;
-            if self.write(file, &Record::Module { base, start, end, build_id, path }) {
+    pub(super) fn describe_modules(&mut self, file: &mut ProcessFile, modules: &Modules) {
+        for module in modules.iter() {
+            let (start, end) = (module.word(2), module.word(3));
+            if !self.modules_contain(start, end) && self.write_words(file, module.n_words, |at| module.word(at)) {
                 self.modules.push(start);
                 self.modules.push(end);
             }
-        });
+        }
     }
 
     fn knows(&self, address: u64) -> bool {
@@ -229,12 +260,6 @@ impl Dictionary {
     fn ranges(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         (0..self.modules.len() / 2).filter_map(|i| Some((self.modules.get(i * 2)?, self.modules.get(i * 2 + 1)?)))
     }
-}
-
-fn executable(buffer: &mut [u8; 4096]) -> Option<&[u8]> {
-    // SAFETY: the path is a terminated string, and the buffer is as long as it is said to be.
-    let len = unsafe { libc::readlink(c"/proc/self/exe".as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
-    usize::try_from(len).ok().map(|len| &buffer[..len])
 }
 
 /// FNV-1a over words. Two stacks of one hash would be taken for the same: once in 2^32 distinct stacks.

@@ -10,14 +10,19 @@ use std::{
         unix::{ffi::OsStrExt, fs::DirBuilderExt, fs::OpenOptionsExt},
     },
     path::Path,
-    sync::OnceLock,
+    sync::atomic::{
+        AtomicPtr,
+        Ordering::{Acquire, Relaxed},
+        fence,
+    },
 };
 use trace_format::{MARKER, MARKER_PREFIX, PROCESS_FILE_SUFFIX};
 
 /// Longest path of a trace directory, in bytes.
 const DIRECTORY_BYTES_MAX: usize = 1024;
 
-static DIRECTORY: OnceLock<PathBuffer> = OnceLock::new();
+/// The trace of this process; leaked, null before [`join`].
+static DIRECTORY: AtomicPtr<PathBuffer> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Makes `dir` the trace of this process.
 pub(super) fn join(dir: &Path) -> Result<(), StartError> {
@@ -30,8 +35,9 @@ pub(super) fn join(dir: &Path) -> Result<(), StartError> {
         return Err(failed(io::Error::other("the path is longer than 1024 bytes")));
     }
     buffer.push(absolute.as_os_str().as_bytes());
-    // A second directory never gets here: recording is a latch.
-    DIRECTORY.get_or_init(|| buffer);
+    // Whoever decides or starts comes here, one thread at a time, and not again when recording is on. Relaxed: that
+    // recording is on publishes it.
+    DIRECTORY.store(Box::into_raw(Box::new(buffer)), Relaxed);
     Ok(())
 }
 
@@ -67,7 +73,10 @@ fn admit(dir: &Path) -> Result<(), StartError> {
 
 /// Path of the process file with these numbers, or `None` before [`join`].
 pub(super) fn file_path(pid: u32, start: u64, copy: u32) -> Option<PathBuffer> {
-    let mut path = DIRECTORY.get()?.clone();
+    // Pairs with the release store of `latch::settle`: this thread found recording on.
+    fence(Acquire);
+    // SAFETY: a pointer that is not null is that of a box which was leaked, and which nobody changes.
+    let mut path = unsafe { DIRECTORY.load(Relaxed).as_ref() }?.clone();
     // Writing into the buffer cannot fail: it has room for the directory and three numbers.
     let _fits = write!(path, "/{pid}-{start}-{copy}{PROCESS_FILE_SUFFIX}");
     Some(path)

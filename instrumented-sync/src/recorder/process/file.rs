@@ -31,6 +31,10 @@ const BEYOND_LIMIT_BYTES_MAX: u64 = 64 << 20;
 /// after a fork is that of the parent.
 static LATEST: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
 
+/// The limit of bytes. Read from the environment when recording is decided on, not when a file is made: in a forked child
+/// the environment's lock may belong to nobody.
+static BYTES_MAX: AtomicU64 = AtomicU64::new(PROCESS_BYTES_MAX_DEFAULT);
+
 pub(super) struct ProcessFile {
     header: Option<&'static [AtomicU64]>,
     copy: u32,
@@ -47,6 +51,11 @@ impl ProcessFile {
 
     pub(super) const fn is_open(&self) -> bool {
         self.header.is_some()
+    }
+
+    /// Whether it cannot be opened.
+    pub(super) const fn has_failed(&self) -> bool {
+        self.failed
     }
 
     pub(super) fn header(&self) -> &'static [AtomicU64] {
@@ -79,7 +88,8 @@ impl ProcessFile {
         self.copy = copy;
         self.inode = (metadata.dev(), metadata.ino());
         self.n_bytes = HEADER_BYTES as u64;
-        self.bytes_max = bytes_max();
+        // Relaxed: published with the directory, for which `create` has fenced.
+        self.bytes_max = BYTES_MAX.load(Relaxed);
         self.fill_header(header, pid, start, next_object);
         self.header = Some(header);
         self.failed = false;
@@ -176,9 +186,12 @@ fn create(pid: u32, start: u64) -> Option<(File, u32)> {
     None
 }
 
-fn bytes_max() -> u64 {
+/// Asks the environment how long files may be.
+pub(super) fn configure() {
     let wanted = std::env::var_os(MAX_BYTES_VARIABLE);
-    wanted.and_then(|text| text.to_str()?.trim().parse().ok()).unwrap_or(PROCESS_BYTES_MAX_DEFAULT)
+    let wanted = wanted.and_then(|text| text.to_str()?.trim().parse().ok()).unwrap_or(PROCESS_BYTES_MAX_DEFAULT);
+    // Relaxed: that recording is on publishes it.
+    BYTES_MAX.store(wanted, Relaxed);
 }
 
 fn reason(error: &io::Error) -> Stopped {

@@ -1,0 +1,178 @@
+//! What a thread holds: the list in its slot, and in the overflow records behind it.
+
+use super::{super::process, Local};
+use std::sync::atomic::Ordering;
+use trace_format::{
+    Event, Kind, Mode, ObjectId, chunk,
+    segment::RawWords,
+    slot::{self, FIRST_HOLD, FIRST_OVERFLOW_HOLD, HOLDS_INLINE, HOLDS_OVERFLOW},
+    words::{ReadWords, Words},
+};
+
+impl Local {
+    /// As [`Self::prepare`], for an operation that may begin a hold. Before its primitive is touched: what is made here
+    /// while a lock is held keeps others waiting for it.
+    #[inline]
+    pub(crate) fn prepare_hold(&self) -> bool {
+        self.prepare() && {
+            if self.n_holds.get() >= HOLDS_INLINE {
+                self.make_room_for_hold();
+            }
+            true
+        }
+    }
+
+    #[cold]
+    fn make_room_for_hold(&self) {
+        if let Some(_busy) = Self::enter() {
+            self.extend_holds();
+        }
+    }
+
+    /// Sees to it that there is a place for one more hold, if space for it can be had. Called while busy.
+    pub(super) fn extend_holds(&self) {
+        let Some(beyond) = self.n_holds.get().checked_sub(HOLDS_INLINE) else { return };
+        // Borrowed if a signal handler comes while the list is read.
+        if let Ok(mut overflow) = self.overflow.try_borrow_mut() {
+            overflow.extend_to(self.slot.get(), beyond / HOLDS_OVERFLOW);
+        }
+    }
+
+    /// Publishes a hold. False if there is no place for it: then it is recorded, but not listed.
+    pub(super) fn push_hold(&self, hold: Event) -> bool {
+        let n = self.n_holds.get();
+        let Some((words, at)) = self.hold_place(n) else { return false };
+        slot::push(&self.slot.get(), &words, at, n, hold);
+        self.n_holds.set(n + 1);
+        true
+    }
+
+    /// Appends an ACQUIRE and publishes the hold that it begins.
+    #[inline]
+    pub(crate) fn append_acquire(&self, event: Event) {
+        let n = self.n_holds.get();
+        if n >= HOLDS_INLINE {
+            return self.append_overflow(event);
+        }
+        self.write(|words, at| {
+            let slot = self.slot.get();
+            slot::push(&slot, &slot, FIRST_HOLD + n * Event::WORDS, n, event);
+            self.n_holds.set(n + 1);
+            chunk::write(&words, at, event)
+        });
+    }
+
+    /// Appends a RELEASE and takes back the hold that it ends.
+    #[inline]
+    pub(crate) fn append_release(&self, event: Event) {
+        // Without a hold the subtraction wraps, and the comparison sends that the cold way too.
+        let newest = self.n_holds.get().wrapping_sub(1);
+        if newest >= HOLDS_INLINE || !is_hold_of(self.inline_hold(newest), event) {
+            return self.append_remove(event);
+        }
+        self.write(|words, at| {
+            slot::pop(&self.slot.get(), newest);
+            self.n_holds.set(newest);
+            chunk::write(&words, at, event)
+        });
+    }
+
+    #[inline]
+    fn inline_hold(&self, n: usize) -> Event {
+        let (slot, at) = (self.slot.get(), FIRST_HOLD + n * Event::WORDS);
+        // Relaxed: this thread wrote it.
+        Event::from_words([at, at + 1].map(|at| slot.load(at, Ordering::Relaxed)))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn append_overflow(&self, event: Event) {
+        self.write(|words, at| {
+            if !self.push_hold(event) {
+                process::count_lost(1);
+            }
+            chunk::write(&words, at, event)
+        });
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn append_remove(&self, event: Event) {
+        self.write(|words, at| {
+            self.remove_hold(event);
+            chunk::write(&words, at, event)
+        });
+    }
+
+    /// Whether this thread holds something that was recorded.
+    #[inline]
+    pub(crate) fn holds_something(&self) -> bool {
+        self.n_holds.get() > 0
+    }
+
+    /// Hold number `n`.
+    pub(super) fn hold(&self, n: usize) -> Option<Event> {
+        let (words, at) = self.hold_place(n)?;
+        // Relaxed: this thread wrote it.
+        Some(Event::from_words([at, at + 1].map(|at| words.load(at, Ordering::Relaxed))))
+    }
+
+    /// Where hold number `n` lies: in the slot, or in the overflow record that its number leads to.
+    fn hold_place(&self, n: usize) -> Option<(RawWords, usize)> {
+        if n < HOLDS_INLINE {
+            return Some((self.slot.get(), FIRST_HOLD + n * Event::WORDS));
+        }
+        let (record, place) = ((n - HOLDS_INLINE) / HOLDS_OVERFLOW, (n - HOLDS_INLINE) % HOLDS_OVERFLOW);
+        // Borrowed if a signal handler comes while the list grows.
+        let record = self.overflow.try_borrow().ok()?.record(record)?;
+        Some((record, FIRST_OVERFLOW_HOLD + place * Event::WORDS))
+    }
+
+    /// Whether this thread holds the object, and something that it acquired after it.
+    #[inline]
+    pub(crate) fn holds_newer(&self, object: ObjectId) -> bool {
+        let n = self.n_holds.get();
+        n > 1 && self.hold(n - 1).is_some_and(|newest| newest.object() != object) && self.n_holds_of(object) > 0
+    }
+
+    /// How often this thread holds an object.
+    pub(crate) fn n_holds_of(&self, object: ObjectId) -> usize {
+        (0..self.n_holds.get()).filter_map(|n| self.hold(n)).filter(|hold| hold.object() == object).count()
+    }
+
+    /// Appends an UPGRADE or a DOWNGRADE, and publishes what the hold of mode `from` is now.
+    pub(crate) fn change_hold(&self, from: Mode, event: Event) {
+        let is_meant = |hold: Event| hold.object() == event.object() && hold.flags().mode() == from;
+        self.write(|words, at| {
+            let found = (0..self.n_holds.get()).rev().find(|n| self.hold(*n).is_some_and(is_meant));
+            if let Some((holds, place)) = found.and_then(|n| self.hold_place(n)) {
+                let hold = Event::new(Kind::ACQUIRE, event.flags(), event.site().0, event.object(), event.seq());
+                slot::change(&holds, place, hold);
+            }
+            chunk::write(&words, at, event)
+        });
+    }
+
+    /// Takes a hold out of the middle: a guard that was not the newest is dropped.
+    fn remove_hold(&self, release: Event) {
+        let n = self.n_holds.get();
+        let is_meant = |i: &usize| self.hold(*i).is_some_and(|hold| is_hold_of(hold, release));
+        // One that was not listed is not found.
+        let Some(found) = (0..n).rev().find(is_meant) else { return };
+        for i in found + 1..n {
+            let (Some((words, at)), Some(hold)) = (self.hold_place(i - 1), self.hold(i)) else { continue };
+            let [first, second] = hold.words();
+            // Relaxed: a thread that is removing does not wait, so no snapshot of it claims to be exact.
+            words.store(at, first, Ordering::Relaxed);
+            words.store(at + 1, second, Ordering::Relaxed);
+        }
+        slot::pop(&self.slot.get(), n - 1);
+        self.n_holds.set(n - 1);
+    }
+}
+
+/// Whether this is the hold that a RELEASE ends. The mode counts too: a thread may hold a lock upgradable and shared.
+#[inline]
+fn is_hold_of(hold: Event, release: Event) -> bool {
+    hold.object() == release.object() && hold.flags().mode() == release.flags().mode()
+}
