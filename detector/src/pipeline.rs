@@ -87,12 +87,10 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
         let (mut raw, problems) = analysis::run(model, stopped);
         report.problems.extend(problems);
         debug!(raw_findings = raw.len(), elapsed = ?start.elapsed(), "analysed");
+        let start = Instant::now();
         // A program that runs is asked whether it hangs, a few times in a second.
-        if let Some(trace) = trace.as_ref().filter(|_| stopped != Stopped::Running) {
-            let start = Instant::now();
-            prove(&mut raw, trace, model);
-            debug!(elapsed = ?start.elapsed(), "looked for proofs");
-        }
+        prove(&mut raw, trace.as_ref().filter(|_| stopped != Stopped::Running), model);
+        debug!(elapsed = ?start.elapsed(), "looked for proofs");
         let start = Instant::now();
         let mut symbolizer = Symbolizer::new(model, directory);
         let mut explained = explain::explain_all(raw, model, &mut symbolizer);
@@ -116,19 +114,19 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
 }
 
 /// Looks for schedules that reach the cycles of locks that may be possible.
-fn prove(findings: &mut [RawFinding], trace: &Trace, model: &Model) {
+fn prove(findings: &mut [RawFinding], trace: Option<&Trace>, model: &Model) {
     let processes = findings.iter().filter(|finding| finding.code == Code::LockOrder);
     let processes: BTreeSet<ProcessId> =
         processes.filter_map(|finding| Some(model.threads.get(finding.edges.first()?.thread.idx())?.process)).collect();
-    for process in processes {
-        match model::replayable(trace, model, process) {
-            Ok(replayable) => {
-                let proofs = predicted::proofs(&replayable.history, |proven| proof(proven, &replayable, trace, model));
-                predicted::prove(findings, &proofs);
-            }
-            Err(why) => debug!(process = process.0, why, "no proofs"),
-        }
-    }
+    let tried = |process: ProcessId| {
+        let trace = trace?;
+        let proofs = model::replayable(trace, model, process).map(|replayable| {
+            predicted::proofs(&replayable.history, |proven| proof(proven, &replayable, trace, model))
+        });
+        Some((process, proofs))
+    };
+    let tried: Vec<_> = processes.into_iter().filter_map(tried).collect();
+    predicted::prove(findings, model, &tried);
 }
 
 /// A proof in the model's terms; `None` if it is none of what was recorded.

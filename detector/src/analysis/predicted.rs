@@ -5,7 +5,7 @@ use super::{ALL_RECORDED, Help, RawEdge, RawFinding, mode_name};
 use crate::{
     finding::{Certainty, Code, Problem},
     history::History,
-    model::{ObjectId, SiteId, ThreadId, site_of},
+    model::{Model, ObjectId, ProcessId, SiteId, ThreadId, site_of},
     prediction::{self, Proven},
 };
 use rustc_hash::FxHashSet;
@@ -31,17 +31,29 @@ pub fn proofs(history: &History, tell: impl Fn(&Proven) -> Option<Proof>) -> Vec
     prediction::predict(history).proven.iter().filter_map(tell).collect()
 }
 
-/// Lets the findings that a proof is about be proven, about the threads of the proof.
-pub fn prove(findings: &mut [RawFinding], proofs: &[Proof]) {
-    let possible =
-        findings.iter_mut().filter(|found| (found.code, found.certainty) == (Code::LockOrder, Certainty::Possible));
-    for finding in possible {
+/// Lets findings of cycles of locks say what came of looking for schedules that reach them: those that a proof is about
+/// are proven, about the threads of the proof; of the others it is said why not. `processes` has what came of each.
+pub fn prove(findings: &mut [RawFinding], model: &Model, processes: &[(ProcessId, Result<Vec<Proof>, &str>)]) {
+    for finding in
+        findings.iter_mut().filter(|found| (found.code, found.certainty) == (Code::LockOrder, Certainty::Possible))
+    {
+        let thread = finding.edges.first().and_then(|edge| model.threads.get(edge.thread.idx()));
+        let of = processes.iter().find(|(process, _)| thread.is_some_and(|thread| thread.process == *process));
         let links: FxHashSet<_> = finding.edges.iter().filter_map(link).collect();
         let is_it = |proof: &&Proof| {
             proof.links.len() == finding.edges.len()
                 && proof.links.iter().all(|(_, held, wanted)| links.contains(&(*held, *wanted)))
         };
-        let Some(proof) = proofs.iter().find(is_it) else { continue };
+        let came_of_it = match of {
+            None => "no schedule was looked for".to_owned(),
+            Some((_, Err(why))) => format!("no schedule was looked for, since {why}"),
+            Some((_, Ok(_))) => "no schedule was found in which everybody sees what it saw".to_owned(),
+        };
+        let proofs = of.and_then(|(_, proofs)| proofs.as_ref().ok()).map_or(&[][..], Vec::as_slice);
+        let Some(proof) = proofs.iter().find(is_it) else {
+            finding.why = format!("{came_of_it}; {}", finding.why);
+            continue;
+        };
         finding.certainty = Certainty::Proven;
         finding.why = why(proof.n_steps, proof.is_reordered);
         for edge in &mut finding.edges {
