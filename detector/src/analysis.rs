@@ -6,6 +6,7 @@ pub mod deadlock;
 pub mod hang;
 pub mod lock_order;
 pub mod lost_wakeup;
+pub mod predicted;
 pub mod self_deadlock;
 pub mod stall;
 

@@ -220,9 +220,9 @@ pub struct Object {
 /// A line of source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Path as the compiler knew it.
+    /// Path as the compiler knew it; what a foreign trace calls the place, if that is no line of a file.
     pub file: String,
-    /// Line, from 1.
+    /// Line, from 1; 0 if it is not known, or there is none.
     pub line: u32,
     /// Column, from 1; 0 if it is not known.
     pub column: u32,
@@ -230,6 +230,25 @@ pub struct Place {
     pub function: Option<String>,
     /// The source around the line, if the file could be read.
     pub excerpt: Option<Excerpt>,
+}
+
+impl Place {
+    /// The file of a place that is not known.
+    pub const UNKNOWN: &str = "<unknown>";
+
+    /// Whether anything is known of it.
+    pub fn is_known(&self) -> bool {
+        self.file != Self::UNKNOWN
+    }
+
+    /// `file:line`, or as much of it as is known.
+    pub fn name(&self) -> String {
+        match self.line {
+            0 if self.is_known() => self.file.clone(),
+            0 => "an unknown place".to_owned(),
+            line => format!("{}:{line}", self.file),
+        }
+    }
 }
 
 /// Lines of source.

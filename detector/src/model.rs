@@ -8,13 +8,17 @@ mod held;
 mod kernel;
 mod knowledge;
 mod nested;
+mod of_history;
 mod overlap;
 mod process;
 mod reach;
+mod replayable;
 mod tables;
 mod threads;
 
 pub use build::build;
+pub use of_history::{of_history, site_of};
+pub use replayable::{Replayable, replayable};
 
 pub use crate::source::Module;
 
@@ -252,6 +256,8 @@ pub struct Object {
     pub capacity: Option<u64>,
     /// Of a semaphore: how many threads can hold it at once, if that is known.
     pub holders_max: Option<u64>,
+    /// Its id in its process's file; 0 if it is of no file.
+    pub id: u64,
 }
 
 /// A source location and the stack that led there.

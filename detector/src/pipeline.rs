@@ -1,11 +1,16 @@
 //! The road from a trace directory to a report: read, build the model, analyse, explain, identify.
 
 use crate::{
-    analysis, explain,
+    analysis::{
+        self, RawFinding,
+        predicted::{self, Proof},
+    },
+    explain,
     finding::{Code, Coverage, Finding, Problem, Report, Stats},
     identity,
-    model::{self, Model},
-    source::{self, SeenThreads},
+    model::{self, Model, ProcessId, Replayable},
+    prediction::{self, Proven, Witness},
+    source::{self, SeenThreads, Trace},
     symbolize::{Symbolizer, foreign_primitives},
 };
 use std::{cmp::Reverse, collections::BTreeSet, path::Path, time::Instant};
@@ -17,6 +22,8 @@ pub use crate::analysis::stall::Stopped;
 #[derive(Debug, Default)]
 pub struct Reading {
     model: Model,
+    /// What the model was built of; none if it could not be read.
+    trace: Option<Trace>,
     problems: Vec<Problem>,
     seen_threads: Vec<SeenThreads>,
 }
@@ -35,14 +42,13 @@ impl Reading {
 
     /// Whether in a process threads are alive of which nothing is known, as [`Model::has_strangers`] says.
     pub fn has_strangers(&self, process: u32) -> bool {
-        let of = self.model.processes.iter().zip((0..).map(model::ProcessId)).filter(|(of, _)| of.pid == process);
+        let of = self.model.processes.iter().zip((0..).map(ProcessId)).filter(|(of, _)| of.pid == process);
         of.into_iter().any(|(_, id)| self.model.has_strangers(id))
     }
 
     /// The operating system's id of a thread that a finding names: by its process's id and its number there.
     pub fn tid(&self, process: u32, thread: u32) -> Option<u32> {
-        let is_of_process =
-            |id: model::ProcessId| self.model.processes.get(id.idx()).is_some_and(|of| of.pid == process);
+        let is_of_process = |id: ProcessId| self.model.processes.get(id.idx()).is_some_and(|of| of.pid == process);
         let mut threads = self.model.threads.iter().filter(|found| found.number == thread && !found.ended);
         threads.find(|thread| is_of_process(thread.process)).map(|thread| thread.tid).filter(|tid| *tid != 0)
     }
@@ -61,11 +67,11 @@ pub fn read(directory: &Path) -> Reading {
     debug!(directory = %directory.display(), processes = trace.processes.len(), elapsed = ?start.elapsed(), "opened");
     let start = Instant::now();
     let (model, built) = model::build(&trace);
-    let mut problems = trace.problems;
+    let mut problems = trace.problems.clone();
     problems.extend(built);
     debug!(events = model.n_events, threads = model.threads.len(), elapsed = ?start.elapsed(), "built the model");
     let seen_threads = trace.processes.iter().filter_map(SeenThreads::of).collect();
-    Reading { model, problems, seen_threads }
+    Reading { model, trace: Some(trace), problems, seen_threads }
 }
 
 /// Analyses what was read. Relative paths of sources are looked for in `directory`.
@@ -75,12 +81,16 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
     let mut report = Report { coverage: coverage(readings), stats: stats(readings), ..Report::default() };
     let mut findings = Vec::new();
     let mut hints = BTreeSet::new();
-    for Reading { model, problems, .. } in readings {
+    for Reading { model, trace, problems, .. } in readings {
         report.problems.extend_from_slice(problems);
         let start = Instant::now();
-        let (raw, problems) = analysis::run(model, stopped);
+        let (mut raw, problems) = analysis::run(model, stopped);
         report.problems.extend(problems);
         debug!(raw_findings = raw.len(), elapsed = ?start.elapsed(), "analysed");
+        let start = Instant::now();
+        // A program that runs is asked whether it hangs, a few times in a second.
+        prove(&mut raw, trace.as_ref().filter(|_| stopped != Stopped::Running), model);
+        debug!(elapsed = ?start.elapsed(), "looked for proofs");
         let start = Instant::now();
         let mut symbolizer = Symbolizer::new(model, directory);
         let mut explained = explain::explain_all(raw, model, &mut symbolizer);
@@ -101,6 +111,41 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
     report.findings.sort_by_key(|Finding { certainty, code, id, .. }| (Reverse(*certainty), *code, id.clone()));
     report.hints = hints.into_iter().collect();
     report
+}
+
+/// Looks for schedules that reach the cycles of locks that may be possible.
+fn prove(findings: &mut [RawFinding], trace: Option<&Trace>, model: &Model) {
+    let processes = findings.iter().filter(|finding| finding.code == Code::LockOrder);
+    let processes: BTreeSet<ProcessId> =
+        processes.filter_map(|finding| Some(model.threads.get(finding.edges.first()?.thread.idx())?.process)).collect();
+    let tried = |process: ProcessId| {
+        let trace = trace?;
+        let proofs = model::replayable(trace, model, process).map(|replayable| {
+            predicted::proofs(&replayable.history, |proven| proof(proven, &replayable, trace, model))
+        });
+        Some((process, proofs))
+    };
+    let tried: Vec<_> = processes.into_iter().filter_map(tried).collect();
+    predicted::prove(findings, model, &tried);
+}
+
+/// A proof in the model's terms; `None` if it is none of what was recorded.
+fn proof(proven: &Proven, of: &Replayable, trace: &Trace, model: &Model) -> Option<Proof> {
+    let Witness { schedule, blocked } = &proven.witness;
+    let is_mute = |lock: &u32| of.is_mute(*lock);
+    if !of.is_started(model, schedule) || prediction::reordered_locks(&of.history, schedule).iter().any(is_mute) {
+        return None;
+    }
+    let link = |(at, index): (usize, &u32)| {
+        let wanting = of.history.operations.get(*index as usize)?;
+        let before = blocked.get((at + blocked.len() - 1) % blocked.len())?;
+        let held = of.history.operations.get(*before as usize)?.target;
+        let since = prediction::acquired(&of.history, *index, held)?;
+        let at = |lock, place| Some((of.lock(model, lock)?, of.site(trace, model, place)?));
+        Some((of.thread(wanting.thread), at(held, since)?, at(wanting.target, wanting.place)?))
+    };
+    let links = blocked.iter().enumerate().map(link).collect::<Option<_>>()?;
+    Some(Proof { links, n_steps: schedule.len(), is_reordered: !proven.is_sync_preserving })
 }
 
 /// Takes out a stall of which every waiting thread is in a deadlock that was observed: that says it better.

@@ -93,8 +93,10 @@ impl<'m> Symbolizer<'m> {
             .or_else(|| frames.first());
         let function = frame.map(|frame| frame.function.clone());
         if site.line == 0 || site.file.is_empty() {
+            // What has no line may have a name all the same: a history's places are what its writer called them.
+            let file = if site.file.is_empty() { unknown_place().file } else { site.file.clone() };
             let place = frame.and_then(|frame| self.place_of(frame));
-            return place.unwrap_or_else(|| Place { function, ..unknown_place() });
+            return place.unwrap_or_else(|| Place { file, function, ..unknown_place() });
         }
         let program = self.model.processes.get(site.process.idx()).map_or("", |process| process.program.as_str());
         let files: Vec<&str> = frames.iter().filter_map(|frame| frame.file.as_deref()).collect();
@@ -206,5 +208,5 @@ fn relative_to(directory: &Path, file: &str) -> String {
 }
 
 fn unknown_place() -> Place {
-    Place { file: "<unknown>".to_owned(), line: 0, column: 0, function: None, excerpt: None }
+    Place { file: Place::UNKNOWN.to_owned(), line: 0, column: 0, function: None, excerpt: None }
 }

@@ -176,7 +176,7 @@ fn an_order_across_two_versions_is_one_finding() {
     let (report, status) = run(&versions("orders"));
     assert_eq!(status, 1);
     let finding = only_finding(&report);
-    assert_eq!((&finding["code"], &finding["certainty"]), (&"lock-order".into(), &"possible".into()));
+    assert_eq!((&finding["code"], &finding["certainty"]), (&"lock-order".into(), &"proven".into()));
     assert_is_cycle_of_versions(finding);
 }
 

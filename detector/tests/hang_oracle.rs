@@ -173,6 +173,7 @@ fn model(state: &State, reach: &[Vec<usize>]) -> Model {
         thread: idx.checked_sub(N_LOCKS + N_SIGNALS).map(|thread| ThreadId(thread as u32)),
         capacity: None,
         holders_max: None,
+        id: 0,
     };
     let wait = |doing: &Doing| {
         let (kind, flags, object) = match *doing {

@@ -21,7 +21,7 @@ fn an_inversion_is_one_finding_with_both_edges_and_all_stacks() {
     assert_eq!(status, 1);
     let [finding] = findings(&report).as_slice() else { panic!("{report:#}") };
     assert_eq!(finding["code"], "lock-order");
-    assert_eq!(finding["certainty"], "possible");
+    assert_eq!(finding["certainty"], "proven");
     assert_eq!(finding["count"], 1);
     let edges = finding["edges"].as_array().unwrap();
     assert_eq!(edges.len(), 2);

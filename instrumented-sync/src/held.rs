@@ -126,13 +126,27 @@ impl<'a> Hold<'a> {
         // line clean for those who share it.
         let flags = self.flags.load(Relaxed);
         if flags & flag.0 == 0 {
-            self.flags.store(flags | flag.0, Relaxed);
+            self.flags.store(flags | flag.0 | self.late(flags), Relaxed);
         }
     }
 
     #[inline]
     fn touch_mut(&mut self, flag: Flags) {
-        *self.flags.get_mut() |= flag.0;
+        let flags = *self.flags.get_mut();
+        if flags & flag.0 == 0 {
+            *self.flags.get_mut() = flags | flag.0 | self.late(flags);
+        }
+    }
+
+    /// [`Flags::LATE`], if this is the first touch and the thread has gone on to acquire something else before it.
+    #[inline]
+    fn late(&self, flags: u8) -> u8 {
+        const TOUCHED: u8 = Flags::READ.with(Flags::WROTE).0;
+        if flags & TOUCHED == 0 && self.is_recorded() && probe::holds_newer(self.identity.known_object()) {
+            Flags::LATE.0
+        } else {
+            0
+        }
     }
 }
 

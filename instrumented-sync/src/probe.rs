@@ -234,6 +234,12 @@ fn granted() {
     entry::end_wait();
 }
 
+/// Whether this thread holds the object, and something that it acquired after it.
+#[inline(never)]
+pub(crate) fn holds_newer(object: u64) -> bool {
+    entry::holds_newer(object)
+}
+
 /// Records a release and takes its hold back; the primitive is still held.
 #[inline(never)]
 pub(crate) fn release(object: u64, flags: Flags, seq: u64) {

@@ -293,6 +293,8 @@ impl Flags {
     pub const FOR_WAIT: Self = Self(1 << 5);
     /// RELEASE, `BODY_END`: the thread was unwinding.
     pub const PANICKING: Self = Self(1 << 6);
+    /// RELEASE: when the data was first touched through the guard, the thread held something newer.
+    pub const LATE: Self = Self(1 << 7);
 
     /// WAKE: the time was over. `RECEIVE_FAILED`, `SEND_FAILED`: same.
     pub const TIMED_OUT: Self = Self(1 << 3);

@@ -54,6 +54,7 @@ impl Fixture {
                 thread: None,
                 capacity: None,
                 holders_max: None,
+                id: 0,
             });
             self.model.objects.len() - 1
         });

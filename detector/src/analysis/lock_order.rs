@@ -126,8 +126,7 @@ fn finding(model: &Model, edges: &[&Edge], instances: &[&NestedAcquire]) -> RawF
 }
 
 fn why(model: &Model, edges: &[&Edge]) -> String {
-    let mut why =
-        "no schedule was replayed; the cycle survives the thread, gate, mode and must-order filters".to_owned();
+    let mut why = "the cycle survives the thread, gate, mode and must-order filters".to_owned();
     let behind_writer =
         edges.iter().zip(edges.iter().cycle().skip(1)).any(|(e, next)| !e.mode.excludes(next.held.mode));
     if behind_writer {

@@ -224,8 +224,8 @@ fn sides(edge: &Edge) -> (String, String) {
 /// `in f (file:line)`, or as much of it as is known.
 fn at(place: Option<&Place>) -> String {
     match place {
-        Some(Place { function: Some(function), file, line, .. }) => format!("in `{function}` ({file}:{line})"),
-        Some(Place { file, line, .. }) => format!("at {file}:{line}"),
+        Some(place @ Place { function: Some(function), .. }) => format!("in `{function}` ({})", place.name()),
+        Some(place) => format!("at {}", place.name()),
         None => "at an unknown place".to_owned(),
     }
 }
@@ -233,8 +233,8 @@ fn at(place: Option<&Place>) -> String {
 /// `` `f` (file:line) `` as the subject of a sentence.
 fn function_at(place: Option<&Place>) -> String {
     match place {
-        Some(Place { function: Some(function), file, line, .. }) => format!("`{function}` ({file}:{line})"),
-        Some(Place { file, line, .. }) => format!("{file}:{line}"),
+        Some(place @ Place { function: Some(function), .. }) => format!("`{function}` ({})", place.name()),
+        Some(place) => place.name(),
         None => "an unknown place".to_owned(),
     }
 }

@@ -75,6 +75,7 @@ impl Tables {
                 thread: None,
                 capacity: None,
                 holders_max: None,
+                id,
             });
             ObjectId(model.objects.len() as u32 - 1)
         })

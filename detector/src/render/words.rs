@@ -140,9 +140,8 @@ fn object(finding: &Finding, idx: Option<usize>) -> Option<&Object> {
 /// `file:line:column`.
 pub(super) fn place(place: &Place) -> String {
     match (place.line, place.column) {
-        (0, _) => "an unknown place".to_owned(),
-        (line, 0) => format!("{}:{line}", place.file),
-        (line, column) => format!("{}:{line}:{column}", place.file),
+        (0, _) | (_, 0) => place.name(),
+        (_, column) => format!("{}:{column}", place.name()),
     }
 }
 

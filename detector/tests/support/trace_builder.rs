@@ -4,6 +4,8 @@
 //! a thread and what it does: `t1: acq A@1 | acq B@2 | rel B | rel A`, where `@1` is the site. Names that begin
 //! with R are read-write locks, with C channels, with K condition variables, with t threads, others mutexes.
 //!
+//! A release may say what was done to what the lock guards: `rel A~rwl`, read, wrote, and that late.
+//!
 //! `acq read try tryread req block rel down | fork t join t scoped t scope_end body_end end | send C recv C
 //! sent C drop C disconnected C rdrop C refused C | notify K wake K | unpark t park | lost`
 
@@ -145,13 +147,20 @@ impl Process {
     fn lock(&mut self, thread: &str, verb: &str, name: &str, site: u32) {
         self.sites = self.sites.max(site);
         let mode = if verb.ends_with("read") { Mode::Shared } else { Mode::Exclusive };
+        let (name, touched) = name.split_once('~').unwrap_or((name, ""));
         let object = self.object(thread, name);
         let lock = self.locks.entry(name.to_owned()).or_default();
         let place = lock.held_by.iter().rposition(|(holder, ..)| holder == thread);
         match verb {
             "rel" => {
                 let (_, seq, mode) = lock.held_by.remove(place.expect("released what is held"));
-                self.push(thread, Event::new(Kind::RELEASE, mode.flags(), 0, object, seq));
+                let flag = |flags: Flags, touch| match touch {
+                    'r' => flags.with(Flags::READ),
+                    'w' => flags.with(Flags::WROTE),
+                    _ => flags.with(Flags::LATE),
+                };
+                let flags = touched.chars().fold(mode.flags(), flag);
+                self.push(thread, Event::new(Kind::RELEASE, flags, 0, object, seq));
                 let holds = &mut self.threads.get_mut(thread).expect("it began").slot.holds;
                 let place = holds.iter().rposition(|hold| hold.object() == object).expect("a hold per acquire");
                 holds.remove(place);

@@ -121,6 +121,8 @@ table! {
     fn n_holds_of(object: u64) -> u64;
     /// Whether this thread holds something that was recorded.
     fn holds_something() -> bool;
+    /// Whether this thread holds the object, and something that it acquired after it.
+    fn holds_newer(object: u64) -> bool;
     /// Publishes what the thread is about to wait for: `how` is a sum of [`APPEND`] and [`PREPARE`]. False without room.
     fn begin_wait(event: Pair, second: u64, how: u32) -> bool;
     /// Publishes that the wait is over.

@@ -78,6 +78,11 @@ pub(super) fn holds_something() -> bool {
 }
 
 #[inline]
+pub(super) fn holds_newer(object: u64) -> bool {
+    Local::with(|local| local.holds_newer(ObjectId(object)))
+}
+
+#[inline]
 pub(super) fn begin_wait(event: Pair, second: u64, how: u32) -> bool {
     Local::with(|local| {
         let has_room = how & PREPARE == 0 || local.prepare();

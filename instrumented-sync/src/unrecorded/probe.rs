@@ -41,6 +41,7 @@ impl Flags {
     pub(crate) const WROTE: Self = Self(1 << 4);
     pub(crate) const TRY: Self = Self(1 << 3);
     pub(crate) const TIMED: Self = Self(1 << 7);
+    pub(crate) const LATE: Self = Self(1 << 7);
 
     pub(crate) const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -70,6 +71,10 @@ impl Identity {
 pub(crate) fn label(_: &Identity, _: Class, _: &str) {}
 
 pub(crate) fn release(_: u64, _: Flags, _: u64) {}
+
+pub(crate) const fn holds_newer(_: u64) -> bool {
+    false
+}
 
 #[derive(Clone, Copy)]
 pub(crate) struct Acquire<'a> {

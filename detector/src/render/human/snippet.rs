@@ -99,6 +99,8 @@ fn origins(marks: Vec<Mark<'_>>) -> Vec<Element<'_>> {
         if mark.place.line > 0 {
             let origin = Origin::path(&mark.place.file).line(mark.place.line as usize);
             elements.push(origin.char_column(mark.place.column as usize).into());
+        } else if mark.place.is_known() {
+            elements.push(Origin::path(&mark.place.file).into());
         }
         elements.push(Level::NOTE.message(mark.label).into());
     }

@@ -128,6 +128,13 @@ impl Local {
         Some((record, FIRST_OVERFLOW_HOLD + place * Event::WORDS))
     }
 
+    /// Whether this thread holds the object, and something that it acquired after it.
+    #[inline]
+    pub(crate) fn holds_newer(&self, object: ObjectId) -> bool {
+        let n = self.n_holds.get();
+        n > 1 && self.hold(n - 1).is_some_and(|newest| newest.object() != object) && self.n_holds_of(object) > 0
+    }
+
     /// How often this thread holds an object.
     pub(crate) fn n_holds_of(&self, object: ObjectId) -> usize {
         (0..self.n_holds.get()).filter_map(|n| self.hold(n)).filter(|hold| hold.object() == object).count()

@@ -1,0 +1,134 @@
+//! Deadlocks of a history: what [`crate::prediction`] proves or leaves open, as findings; and proofs for cycles of locks
+//! that a recorded trace shows.
+
+use super::{ALL_RECORDED, Help, RawEdge, RawFinding, mode_name};
+use crate::{
+    finding::{Certainty, Code, Problem},
+    history::History,
+    model::{Model, ObjectId, ProcessId, SiteId, ThreadId, site_of},
+    prediction::{self, Proven},
+};
+use rustc_hash::FxHashSet;
+use trace_format::Mode;
+
+/// A thread; what it holds, since where; what it wants, where.
+pub type Link = (ThreadId, (ObjectId, SiteId), (ObjectId, SiteId));
+
+/// A deadlock of a recorded process, with a schedule that was replayed: the thread of each link wants what that of the
+/// next one holds.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// The cycle.
+    pub links: Vec<Link>,
+    /// Operations of the schedule.
+    pub n_steps: usize,
+    /// Whether the schedule has sections of one lock in another order than the trace.
+    pub is_reordered: bool,
+}
+
+/// Proofs of the deadlocks of a history, told by `tell` in the terms of a model: thread, lock, place; none if it cannot.
+pub fn proofs(history: &History, tell: impl Fn(&Proven) -> Option<Proof>) -> Vec<Proof> {
+    prediction::predict(history).proven.iter().filter_map(tell).collect()
+}
+
+/// Lets findings of cycles of locks say what came of looking for schedules that reach them: those that a proof is about
+/// are proven, about the threads of the proof; of the others it is said why not. `processes` has what came of each.
+pub fn prove(findings: &mut [RawFinding], model: &Model, processes: &[(ProcessId, Result<Vec<Proof>, &str>)]) {
+    for finding in
+        findings.iter_mut().filter(|found| (found.code, found.certainty) == (Code::LockOrder, Certainty::Possible))
+    {
+        let thread = finding.edges.first().and_then(|edge| model.threads.get(edge.thread.idx()));
+        let of = processes.iter().find(|(process, _)| thread.is_some_and(|thread| thread.process == *process));
+        let links: FxHashSet<_> = finding.edges.iter().filter_map(link).collect();
+        let is_it = |proof: &&Proof| {
+            proof.links.len() == finding.edges.len()
+                && proof.links.iter().all(|(_, held, wanted)| links.contains(&(*held, *wanted)))
+        };
+        let came_of_it = match of {
+            None => "no schedule was looked for".to_owned(),
+            Some((_, Err(why))) => format!("no schedule was looked for, since {why}"),
+            Some((_, Ok(_))) => "no schedule was found in which everybody sees what it saw".to_owned(),
+        };
+        let proofs = of.and_then(|(_, proofs)| proofs.as_ref().ok()).map_or(&[][..], Vec::as_slice);
+        let Some(proof) = proofs.iter().find(is_it) else {
+            finding.why = format!("{came_of_it}; {}", finding.why);
+            continue;
+        };
+        finding.certainty = Certainty::Proven;
+        finding.why = why(proof.n_steps, proof.is_reordered);
+        for edge in &mut finding.edges {
+            let of_edge = proof.links.iter().find(|(_, held, wanted)| link(edge) == Some((*held, *wanted)));
+            edge.thread = of_edge.map_or(edge.thread, |(thread, ..)| *thread);
+        }
+    }
+}
+
+/// What an edge is about, whoever's it is: held since where, wanted where.
+fn link(edge: &RawEdge) -> Option<((ObjectId, SiteId), (ObjectId, SiteId))> {
+    let (held, _, since) = edge.holds?;
+    let (wanted, _, at) = edge.wants?;
+    Some(((held, since), (wanted?, at)))
+}
+
+fn why(n_steps: usize, is_reordered: bool) -> String {
+    let order = if is_reordered { ", with critical sections of a lock in another order," } else { "" };
+    format!("a schedule of {n_steps} of its operations{order} was replayed step by step and ends in this deadlock")
+}
+
+/// Predicts, and says what was found. The problems say where a bound cut the search short.
+pub fn run(history: &History) -> (Vec<RawFinding>, Vec<Problem>) {
+    let prediction = prediction::predict(history);
+    let mut findings: Vec<RawFinding> = prediction.proven.iter().map(|found| proven(history, found)).collect();
+    findings.extend(prediction.open.iter().map(|blocked| {
+        let why =
+            "the search for a schedule that reaches it, or for a proof that none does, was cut short by its bound";
+        finding(history, blocked, Certainty::Possible, why.to_owned())
+    }));
+    let mut problems = Vec::new();
+    if prediction.is_cut_short {
+        problems.push("the cycles of locks are too many to be looked at one by one: some were left out");
+    }
+    if !prediction.failed.is_empty() {
+        // What does not survive its replay is not told of; that there was such a thing is.
+        problems.push("a schedule did not survive its replay and was dropped: please report this with the trace");
+    }
+    let problems = problems.into_iter().map(|text| Problem { text: text.to_owned(), fatal: false }).collect();
+    (findings, problems)
+}
+
+fn proven(history: &History, proven: &Proven) -> RawFinding {
+    let why = why(proven.witness.schedule.len(), !proven.is_sync_preserving);
+    finding(history, &proven.witness.blocked, Certainty::Proven, why)
+}
+
+/// `blocked`: the acquires, each of which wants what the thread of the next one holds.
+fn finding(history: &History, blocked: &[u32], certainty: Certainty, why: String) -> RawFinding {
+    let n = blocked.len();
+    let edge = |at: usize| {
+        // The one before wants what this thread holds.
+        let held = history.operations[blocked[(at + n - 1) % n] as usize].target;
+        let wanting = history.operations[blocked[at] as usize];
+        let since = acquired(history, blocked[at], held);
+        RawEdge {
+            thread: ThreadId(wanting.thread),
+            holds: Some((ObjectId(held), mode_name(Mode::Exclusive), since)),
+            wants: Some((Some(ObjectId(wanting.target)), mode_name(Mode::Exclusive), site_of(wanting.place))),
+            could_release: Vec::new(),
+        }
+    };
+    RawFinding {
+        code: Code::LockOrder,
+        certainty,
+        why,
+        assumes: vec![ALL_RECORDED.to_owned()],
+        count: 1,
+        edges: (0..n).map(edge).collect(),
+        behind: Vec::new(),
+        help: Help::OneOrder,
+    }
+}
+
+/// Where the thread of the operation at `index` acquired what it holds there.
+fn acquired(history: &History, index: u32, lock: u32) -> SiteId {
+    site_of(prediction::acquired(history, index, lock).unwrap_or(u32::MAX))
+}

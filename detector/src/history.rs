@@ -1,0 +1,154 @@
+//! A run as one sequence of operations on numbered things: what prediction works on, wherever it comes from.
+//!
+//! Plain data. A trace in text or in RAPID's binary form is one already; of a recorded trace it is the merged order.
+
+mod names;
+
+pub use names::Names;
+pub use trace_format::Mode;
+
+/// What an operation does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Kind {
+    /// Is about to acquire a lock.
+    Request,
+    /// Acquires a lock.
+    Acquire,
+    /// Releases a lock.
+    Release,
+    /// Reads a variable.
+    Read,
+    /// Writes a variable.
+    Write,
+    /// Starts a thread.
+    Fork,
+    /// Has seen the end of a thread.
+    Join,
+    /// A thread begins.
+    Begin,
+    /// A thread ends.
+    End,
+    /// Depends on what the thread has read before.
+    Branch,
+    /// Waits for a notify on a lock's condition; its lock is released before and acquired after, by operations of their own.
+    Wait,
+    /// Wakes one that waits on a lock's condition.
+    Notify,
+    /// Wakes all that wait on a lock's condition.
+    NotifyAll,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 13] = [
+        Self::Request,
+        Self::Acquire,
+        Self::Release,
+        Self::Read,
+        Self::Write,
+        Self::Fork,
+        Self::Join,
+        Self::Begin,
+        Self::End,
+        Self::Branch,
+        Self::Wait,
+        Self::Notify,
+        Self::NotifyAll,
+    ];
+
+    /// What the target of such an operation is.
+    pub const fn target(self) -> Target {
+        match self {
+            Self::Request | Self::Acquire | Self::Release | Self::Wait | Self::Notify | Self::NotifyAll => Target::Lock,
+            Self::Read | Self::Write => Target::Variable,
+            Self::Fork | Self::Join => Target::Thread,
+            Self::Begin | Self::End | Self::Branch => Target::Nothing,
+        }
+    }
+}
+
+/// What the number of a target refers to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// [`History::locks`].
+    Lock,
+    /// [`History::variables`].
+    Variable,
+    /// [`History::threads`].
+    Thread,
+    /// Nothing; the number is 0.
+    Nothing,
+}
+
+/// One operation of a run. 16 bytes: ten million of them are 160 MB.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Operation {
+    /// Who: index into [`History::threads`].
+    pub thread: u32,
+    /// On what: index by [`Kind::target`].
+    pub target: u32,
+    /// Where in the program: index into [`History::places`].
+    pub place: u32,
+    /// What.
+    pub kind: Kind,
+    /// Of an acquire and its release: which other holders it excludes.
+    pub mode: Mode,
+    /// Of an acquire: whether it waits until it succeeds. One that gives up, at once or after a time, may hold but does
+    /// not hang.
+    pub may_wait: bool,
+}
+
+const _: () = assert!(size_of::<Operation>() == 16);
+
+impl Operation {
+    /// An operation; an acquire is exclusive and waits.
+    pub const fn new(thread: u32, kind: Kind, target: u32, place: u32) -> Self {
+        Self { thread, target, place, kind, mode: Mode::Exclusive, may_wait: true }
+    }
+}
+
+/// A run: its operations in the order in which they happened, and what their numbers stand for.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// The operations, first to last.
+    pub operations: Vec<Operation>,
+    /// Names of the threads, in order of appearance.
+    pub threads: Names,
+    /// Names of the locks.
+    pub locks: Names,
+    /// Names of the variables.
+    pub variables: Names,
+    /// Places in the program, as the trace calls them.
+    pub places: Names,
+    /// Where the trace contradicts itself. What was wrong is not among the operations.
+    pub flaws: Vec<Flaw>,
+}
+
+/// An operation that cannot have happened after those before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Flaw {
+    /// Which operation of the trace, from 1: in a text, the line.
+    pub at: u64,
+    /// Index into [`History::operations`] of the first operation after it.
+    pub before: usize,
+    /// The operation.
+    pub operation: Operation,
+    /// What is wrong with it.
+    pub wrong: Wrong,
+}
+
+/// What is wrong with an operation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Wrong {
+    /// Releases a lock that nobody holds.
+    ReleasesFree,
+    /// Releases a lock that another thread holds.
+    ReleasesOthers,
+    /// Acquires a lock that another thread holds.
+    AcquiresHeld,
+    /// Is of a thread that has ended, or was joined.
+    AfterEnd,
+    /// Starts a thread that has begun already.
+    ForksBegun,
+}

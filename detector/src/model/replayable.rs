@@ -1,0 +1,354 @@
+//! A recorded process as a history, for prediction: a second merge, made only if something is to be proven.
+//!
+//! What a history cannot say in its own words is said as reads and writes, which a reordering has to respect:
+//!
+//! * **Must-order** - fork, join, messages, notifies, arrivals - is a variable that the one side writes and the other
+//!   one reads.
+//! * **What a lock guards** is a variable. In Rust it is reached through guards only, and these know whether they were
+//!   used to read or to write. The read stands where the guard was first used at the latest: behind its acquire, or, if
+//!   that was after the next acquire of the thread ([`Flags::LATE`]), behind that. A section that wrote may have read. A
+//!   type that may change behind a shared reference is written by whoever reads it. Of `()`, which stands for something
+//!   else, nothing is known: its sections may be left out of a schedule, but not change places ([`Replayable::is_mute`]).
+
+use super::{Model, ObjectId, ProcessId, Site, SiteId, ThreadId};
+use crate::{
+    history::{History, Kind as Does, Mode, Names, Operation},
+    merge::{self, FirstPass, Sink, Step},
+    source::{ProcessFile, Trace},
+};
+use rustc_hash::FxHashMap;
+use trace_format::{Event, Flags, Kind, ObjectKind};
+
+/// Events beyond which a process is not gone through again: its history would need gigabytes.
+const EVENTS_MAX: u64 = 50_000_000;
+
+/// A history whose numbers can be told in the model's terms.
+#[derive(Debug)]
+pub struct Replayable {
+    /// The history. Locks are numbered as the merge does it, places are the file's sites; neither has a name.
+    pub history: History,
+    process: ProcessId,
+    first_thread: u32,
+    /// Ids of the objects in the file.
+    ids: Vec<u64>,
+    is_mute: Vec<bool>,
+}
+
+impl Replayable {
+    /// Whether nothing says what the sections of a lock have to do with each other.
+    pub fn is_mute(&self, lock: u32) -> bool {
+        self.is_mute.get(lock as usize).copied().unwrap_or(true)
+    }
+
+    /// Whether the order of what threads of the schedule did is known: each was started by another one, is the first of its
+    /// process, or runs a test.
+    pub fn is_started(&self, model: &Model, schedule: &[u32]) -> bool {
+        let Some(process) = model.processes.get(self.process.idx()) else { return false };
+        let mut threads = vec![false; self.history.threads.len()];
+        for index in schedule {
+            threads[self.history.operations[*index as usize].thread as usize] = true;
+        }
+        let is_known = |thread: u32| {
+            let thread = model.threads.get(self.thread(thread).idx());
+            thread.is_some_and(|thread| thread.forked_by.is_some() || thread.tid == process.pid)
+        };
+        process.is_test_harness() || (0..).zip(threads).all(|(thread, is_in)| !is_in || is_known(thread))
+    }
+
+    /// The model's thread.
+    pub fn thread(&self, thread: u32) -> ThreadId {
+        ThreadId(self.first_thread + thread)
+    }
+
+    /// The model's object, if it is in the model.
+    pub fn lock(&self, model: &Model, lock: u32) -> Option<ObjectId> {
+        let id = self.ids.get(lock as usize)?;
+        let objects = model.objects.iter().zip((0..).map(ObjectId));
+        let mut of_process = objects.filter(|(object, _)| object.process == self.process);
+        of_process.find(|(object, _)| object.id == *id).map(|(_, object)| object)
+    }
+
+    /// The model's site, if it is in the model.
+    pub fn site(&self, trace: &Trace, model: &Model, place: u32) -> Option<SiteId> {
+        let dictionary = &trace.processes.get(self.process.idx())?.dictionary;
+        let (location, stack) = dictionary.sites.get(&place)?;
+        let location = dictionary.locations.get(location)?;
+        let stack = dictionary.stacks.get(stack);
+        let is_it = |site: &Site| {
+            (site.process, site.line, site.column) == (self.process, location.line, location.column)
+                && site.file == location.file
+                && site.stack.and_then(|stack| model.stacks.get(stack.idx())) == stack
+        };
+        model.sites.iter().zip((0..).map(SiteId)).find(|(site, _)| is_it(site)).map(|(_, site)| site)
+    }
+}
+
+/// The history of a process of a trace, of which `model` was built; why there is none, for people.
+///
+/// # Errors
+///
+/// Something is missing in it, or is in it, with which a replay would prove nothing.
+pub fn replayable(trace: &Trace, model: &Model, process: ProcessId) -> Result<Replayable, &'static str> {
+    let file = trace.processes.get(process.idx()).ok_or("its process is not in the trace")?;
+    let first = FirstPass::new(file);
+    if first.n_events > EVENTS_MAX {
+        return Err("its process recorded more events than are gone through again");
+    }
+    let first_thread = model.threads.iter().position(|thread| thread.process == process).unwrap_or_default();
+    let n_threads = first.threads.len() as u32;
+    let n_objects = first.objects.len() as u32;
+    let mut writer = Writer {
+        history: History {
+            threads: Names::unnamed(n_threads),
+            locks: Names::unnamed(n_objects),
+            operations: Vec::with_capacity(usize::try_from(first.n_events).unwrap_or_default()),
+            ..History::default()
+        },
+        data: data_by_object(file, &first),
+        n_variables: n_objects,
+        sections: vec![Vec::new(); n_threads as usize],
+        marked: vec![None; n_threads as usize],
+        distrust: None,
+    };
+    let merged = merge::run(file, first, &mut writer);
+    if merged.n_gaps > 0 || file.header.lost > 0 {
+        return Err("some of its events are missing");
+    }
+    if let Some(why) = writer.distrust {
+        return Err(why);
+    }
+    writer.end();
+    writer.history.variables = Names::unnamed(writer.n_variables);
+    let ids = (0..n_objects).map(|object| merged.objects.id(object)).collect();
+    let is_mute = writer.data.of.iter().map(|(data, _)| *data == Data::Elsewhere).collect();
+    Ok(Replayable { history: writer.history, process, first_thread: first_thread as u32, ids, is_mute })
+}
+
+/// What is known of the data that a lock guards.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Data {
+    /// It changes through mutable references only.
+    Plain,
+    /// It may change through shared references too.
+    Shared,
+    /// There is none: the lock guards something else.
+    Elsewhere,
+}
+
+/// By class, for the classes of a file.
+fn data_of(type_name: &str) -> Data {
+    if type_name == "()" || type_name.is_empty() {
+        return Data::Elsewhere;
+    }
+    let mut words =
+        type_name.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).filter(|word| !word.is_empty());
+    let is_plain = |word: &str| PLAIN_TYPES.contains(&word) || word.parse::<u64>().is_ok();
+    if words.all(is_plain) { Data::Plain } else { Data::Shared }
+}
+
+/// Types that do not change behind a shared reference if what they are made of does not.
+const PLAIN_TYPES: &[&str] = &[
+    "bool",
+    "char",
+    "str",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+    "usize",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "isize",
+    "f32",
+    "f64",
+    "mut",
+    "alloc::string::String",
+    "alloc::vec::Vec",
+    "alloc::boxed::Box",
+    "core::option::Option",
+    "core::result::Result",
+    "alloc::collections::vec_deque::VecDeque",
+    "alloc::collections::btree::map::BTreeMap",
+    "alloc::collections::btree::set::BTreeSet",
+    "alloc::collections::binary_heap::BinaryHeap",
+    "std::collections::hash::map::HashMap",
+    "std::collections::hash::set::HashSet",
+    "core::time::Duration",
+    "std::time::Instant",
+    "std::path::PathBuf",
+    "std::ffi::os_str::OsString",
+];
+
+/// What the objects of a file guard, by class and so by CREATE; nothing is known of those whose CREATE is missing.
+fn data_by_object(file: &ProcessFile, first: &FirstPass) -> Objects {
+    let classes = file.dictionary.classes.iter().map(|(id, class)| (*id, (data_of(&class.type_name), class.kind)));
+    Objects { classes: classes.collect(), of: vec![(Data::Elsewhere, ObjectKind::Unknown); first.objects.len()] }
+}
+
+struct Objects {
+    classes: FxHashMap<u32, (Data, ObjectKind)>,
+    of: Vec<(Data, ObjectKind)>,
+}
+
+/// A section that a thread is in.
+#[derive(Clone, Copy, Debug)]
+struct Section {
+    object: u32,
+    mode: Mode,
+    /// Operations that stand for the read of what is guarded, if there is one: behind the acquire, and behind the
+    /// thread's next one.
+    read: usize,
+    late_read: Option<usize>,
+    /// Whether the thread is in another section of the lock already, which it alone can be: this one says nothing new.
+    is_inner: bool,
+}
+
+/// Takes the merged order down as a history.
+struct Writer {
+    history: History,
+    data: Objects,
+    /// One for each object, then one for each mark.
+    n_variables: u32,
+    sections: Vec<Vec<Section>>,
+    /// Per thread the mark of its latest departure, and after how many operations that was.
+    marked: Vec<Option<(u32, usize)>>,
+    distrust: Option<&'static str>,
+}
+
+impl Sink for Writer {
+    type Mark = u32;
+
+    fn step(&mut self, step: &Step) {
+        let Step { thread, object, event } = *step;
+        match event.kind() {
+            Kind::ACQUIRE => self.acquire(thread, object, event),
+            Kind::RELEASE => self.release(thread, object, event),
+            Kind::CREATE => {
+                let data = self.data.classes.get(&(event.seq() as u32)).copied();
+                if let (Some(of), Some(data)) = (self.data.of.get_mut(object as usize), data) {
+                    *of = data;
+                }
+            }
+            Kind::LOST => self.distrust = Some("some of its events are missing"),
+            Kind::TASK_BEGIN => self.distrust = Some("its process runs tasks, which are not replayed"),
+            Kind::UPGRADE | Kind::DOWNGRADE => {
+                self.distrust = Some("its process changes modes of locks, which is not replayed");
+            }
+            _ => {}
+        }
+    }
+
+    fn depart(&mut self, thread: u32) -> u32 {
+        let n = self.history.operations.len();
+        // What was not followed by anything needs no mark of its own.
+        if let Some((mark, at)) = self.marked.get(thread as usize).copied().flatten()
+            && at == n
+        {
+            return mark;
+        }
+        let mark = self.n_variables;
+        self.n_variables = self.n_variables.saturating_add(1);
+        self.push(thread, Does::Write, mark);
+        if let Some(marked) = self.marked.get_mut(thread as usize) {
+            *marked = Some((mark, n + 1));
+        }
+        mark
+    }
+
+    fn arrive(&mut self, thread: u32, mark: &u32) {
+        self.push(thread, Does::Read, *mark);
+    }
+}
+
+impl Writer {
+    fn push(&mut self, thread: u32, kind: Does, target: u32) -> usize {
+        self.history.operations.push(Operation::new(thread, kind, target, 0));
+        self.history.operations.len() - 1
+    }
+
+    fn acquire(&mut self, thread: u32, object: u32, event: Event) {
+        let (flags, mode) = (event.flags(), event.flags().mode());
+        let held = self.sections.get(thread as usize).map_or(&[][..], Vec::as_slice);
+        if mode == Mode::Exclusive && held.iter().any(|section| (section.object, section.mode) == (object, mode)) {
+            self.sections[thread as usize].push(Section { object, mode, read: 0, late_read: Some(0), is_inner: true });
+            return;
+        }
+        let operation = Operation {
+            thread,
+            target: object,
+            place: event.site().0,
+            kind: Does::Acquire,
+            mode,
+            may_wait: !flags.has(Flags::TRY) && !flags.has(Flags::TIMED),
+        };
+        self.history.operations.push(operation);
+        let outer = self.sections.get(thread as usize).map_or(0, Vec::len);
+        for at in 0..outer {
+            if self.sections[thread as usize][at].late_read.is_none() {
+                let late = self.push(thread, Does::Branch, 0);
+                self.sections[thread as usize][at].late_read = Some(late);
+            }
+        }
+        let read = self.push(thread, Does::Branch, 0);
+        if let Some(sections) = self.sections.get_mut(thread as usize) {
+            sections.push(Section { object, mode, read, late_read: None, is_inner: false });
+        }
+    }
+
+    fn release(&mut self, thread: u32, object: u32, event: Event) {
+        let (mode, flags) = (event.flags().mode(), event.flags());
+        let Some(section) = self.end_section(thread, object, mode).filter(|section| !section.is_inner) else { return };
+        let writes = self.guarded(section, flags);
+        if writes {
+            self.push(thread, Does::Write, object);
+        }
+        self.history.operations.push(Operation { mode, ..Operation::new(thread, Does::Release, object, 0) });
+    }
+
+    /// Says what a section did to what the lock guards: the read, and whether it wrote.
+    fn guarded(&mut self, section: Section, flags: Flags) -> bool {
+        let Section { object, mode, .. } = section;
+        let (data, kind) = self.data.of.get(object as usize).copied().unwrap_or((Data::Elsewhere, ObjectKind::Unknown));
+        let (read, wrote) = (flags.has(Flags::READ), flags.has(Flags::WROTE));
+        let (reads, writes) = match (kind, data) {
+            // Whoever finds it initialised sees what the initialiser did.
+            (ObjectKind::Once, _) => (true, mode == Mode::Exclusive),
+            // Permits say nothing beyond that there were any.
+            (ObjectKind::Semaphore, _) | (_, Data::Elsewhere) => (false, false),
+            (_, Data::Shared) => (read || wrote, read || wrote),
+            (_, Data::Plain) => (read || wrote, wrote),
+        };
+        if reads {
+            let late = section.late_read.filter(|_| flags.has(Flags::LATE));
+            if let Some(operation) = self.history.operations.get_mut(late.unwrap_or(section.read)) {
+                (operation.kind, operation.target) = (Does::Read, object);
+            }
+        }
+        writes
+    }
+
+    /// Sections that never ended may have read.
+    fn end(&mut self) {
+        let sections: Vec<Section> = self.sections.iter_mut().flat_map(std::mem::take).collect();
+        for section in sections.into_iter().filter(|section| !section.is_inner) {
+            self.guarded(section, Flags::READ);
+        }
+    }
+
+    /// Takes out the section that a release ends: the thread's newest one of the object, else whosever it is.
+    fn end_section(&mut self, thread: u32, object: u32, mode: Mode) -> Option<Section> {
+        let is_it = |section: &Section| (section.object, section.mode) == (object, mode);
+        let own = self.sections.get(thread as usize)?.iter().rposition(is_it);
+        let (of, at) = match own {
+            Some(at) => (thread as usize, at),
+            None => {
+                self.sections.iter().enumerate().find_map(|(of, held)| Some((of, held.iter().rposition(is_it)?)))?
+            }
+        };
+        Some(self.sections[of].remove(at))
+    }
+}
