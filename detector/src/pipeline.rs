@@ -172,7 +172,9 @@ fn prove(findings: &mut [RawFinding], trace: Option<&Trace>, model: &Model) {
 fn proof(proven: &Proven, of: &Replayable, trace: &Trace, model: &Model) -> Option<Proof> {
     let Witness { schedule, blocked } = &proven.witness;
     let is_mute = |lock: &u32| of.is_mute(*lock);
-    if !of.is_started(model, schedule) || prediction::reordered_locks(&of.history, schedule).iter().any(is_mute) {
+    if !of.is_started(model, schedule.steps(&of.history))
+        || prediction::reordered_locks(&of.history, schedule).iter().any(is_mute)
+    {
         return None;
     }
     let link = |(at, index): (usize, &u32)| {
