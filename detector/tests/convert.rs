@@ -11,15 +11,20 @@ use std::{
     process::{Command, Output, Stdio},
 };
 use support::Process;
+use trace_format::{Event, Flags, Kind, Mode};
 
 /// A directory with a trace of these processes in `trace`.
 fn recorded(scripts: &[&str]) -> tempfile::TempDir {
+    written(&scripts.iter().zip(7..).map(|(script, pid)| Process::new(pid).script(script)).collect::<Vec<_>>())
+}
+
+fn written(processes: &[Process]) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let trace = directory.path().join("trace");
     fs::create_dir(&trace).unwrap();
     fs::write(trace.join(trace_format::MARKER), "").unwrap();
-    for (script, pid) in scripts.iter().zip(7..) {
-        fs::write(trace.join(format!("{pid}-1-0.events")), Process::new(pid).script(script).to_bytes()).unwrap();
+    for process in processes {
+        fs::write(trace.join(format!("{}-1-0.events", process.pid)), process.to_bytes()).unwrap();
     }
     directory
 }
@@ -31,7 +36,10 @@ fn convert(directory: &Path, args: &[&str]) -> Output {
 
 /// What a script's trace is as text, and what is said of it.
 fn text_of(script: &str) -> (String, String) {
-    let directory = recorded(&[script]);
+    text_in(&recorded(&[script]))
+}
+
+fn text_in(directory: &tempfile::TempDir) -> (String, String) {
     let output = convert(directory.path(), &["trace", "-"]);
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -77,6 +85,31 @@ fn a_message_orders_what_is_before_and_after_it() {
         t2: recv C | acq A@2 | rel A | send C
     ",
     );
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_guard_may_be_released_by_another_thread() {
+    let mut process = Process::new(7).script("t1: acq A@1\nt2: send C");
+    let lock = process.object("t1", "A");
+    process.push("t2", Event::new(Kind::RELEASE, Flags::NONE, 0, lock, 1));
+    let (text, _) = text_in(&written(&[process.script("t1: acq B@2 | rel B")]));
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn an_upgrade_waits_for_those_who_read() {
+    let mut process = Process::new(7).script("t1: read R@1 | rel R");
+    let lock = process.object("t1", "R");
+    for (kind, mode, seq) in [
+        (Kind::ACQUIRE, Mode::Upgradable, 0),
+        (Kind::UPGRADE, Mode::Exclusive, 1),
+        (Kind::DOWNGRADE, Mode::Upgradable, 1),
+        (Kind::RELEASE, Mode::Upgradable, 1),
+    ] {
+        process.push("t1", Event::new(kind, mode.flags(), 0, lock, seq));
+    }
+    let (text, _) = text_in(&written(&[process]));
     insta::assert_snapshot!(text);
 }
 

@@ -51,10 +51,7 @@ impl<'a> Expansion<'a> {
                 self.holds.entry((actor, object)).or_default().push(mode);
                 self.change(taken, action, object, (None, Some(mode)));
             }
-            Does::Release(object, mode) => {
-                self.take_hold(actor, object, &[mode]);
-                self.change(taken, action, object, (Some(mode), None));
-            }
+            Does::Release(object, mode) => self.release(taken, action, object, mode),
             Does::Upgrade(object) => {
                 let held = self.take_hold(actor, object, &[Mode::Upgradable, Mode::Shared]);
                 self.holds.entry((actor, object)).or_default().push(Mode::Exclusive);
@@ -69,10 +66,28 @@ impl<'a> Expansion<'a> {
             Does::Join(thread) => self.on_thread(action, Kind::Join, thread),
             Does::Begin => self.on_nothing(action, Kind::Begin),
             Does::End => self.on_nothing(action, Kind::End),
-            Does::Depart(number) if taken.arrived.contains(&number) => self.edge(action, Kind::Write, number),
+            Does::Depart(number) if taken.arrived.contains(&number) => {
+                self.edge(action, Kind::Write, &self.edge_name(number));
+            }
             Does::Depart(_) => {}
-            Does::Arrive(number) => self.edge(action, Kind::Read, number),
+            Does::Arrive(number) => self.edge(action, Kind::Read, &self.edge_name(number)),
         }
+    }
+
+    /// A guard may be released by somebody else: then it is the holder's release, after what the other did before.
+    fn release(&mut self, taken: &Taken, action: Action, object: u32, mode: Mode) {
+        let mut holder = action.actor;
+        if self.take_hold(holder, object, &[mode]).is_none() && !self.is_semaphore(taken, object) {
+            let others = self.holds.iter().filter(|((_, of), modes)| *of == object && modes.contains(&mode));
+            if let Some(other) = others.map(|((other, _), _)| *other).min() {
+                holder = other;
+                self.take_hold(holder, object, &[mode]);
+                let name = format!("{}handover{}", self.prefix, self.n);
+                self.edge(action, Kind::Write, &name);
+                self.edge(Action { actor: holder, ..action }, Kind::Read, &name);
+            }
+        }
+        self.change(taken, Action { actor: holder, ..action }, object, (Some(mode), None));
     }
 
     /// Takes away the newest hold in the first of these modes that there is.
@@ -118,12 +133,15 @@ impl<'a> Expansion<'a> {
         class.is_some_and(|class| class.kind == ObjectKind::Semaphore)
     }
 
-    fn edge(&mut self, action: Action, kind: Kind, number: u32) {
-        let name = format!("{}edge{number}", self.prefix);
-        self.on_lock(action, Kind::Acquire, &name);
-        let variable = self.builder.variable(&name);
+    fn edge_name(&self, number: u32) -> String {
+        format!("{}edge{number}", self.prefix)
+    }
+
+    fn edge(&mut self, action: Action, kind: Kind, name: &str) {
+        self.on_lock(action, Kind::Acquire, name);
+        let variable = self.builder.variable(name);
         self.push(action, kind, variable);
-        self.on_lock(action, Kind::Release, &name);
+        self.on_lock(action, Kind::Release, name);
     }
 
     fn on_lock(&mut self, action: Action, kind: Kind, lock: &str) {

@@ -158,8 +158,8 @@ impl Builder {
         self.problems.of_file(text);
     }
 
-    /// The next operation; `at` counts those of the trace from 1. `target` is a number as [`Kind::target`] says, which came
-    /// from this builder, else the operation is ignored.
+    /// The next operation; `at` counts those of the trace from 1, and all numbers are from this builder, `target` as
+    /// [`Kind::target`] says.
     #[inline]
     pub fn add(&mut self, at: u64, kind: Kind, thread: u32, target: u32, place: u32) {
         let operation = Operation::new(thread, kind, target, place);
