@@ -6,6 +6,7 @@
 //! Of several that apply 2 wins over 3, 3 over 1, 1 over the program's.
 
 mod check;
+mod convert;
 mod hang;
 mod options;
 mod output;
@@ -49,6 +50,11 @@ enum Command {
     Run(run::RunArgs),
     /// Report on traces recorded before.
     Check(check::CheckArgs),
+    /// Write a trace as STD text, which other tools read.
+    ///
+    /// STD text has a line for each operation, `thread|op(operand)|location`. Of a recorded trace it has the merged order; what the
+    /// format lacks is told on stderr.
+    Convert(convert::ConvertArgs),
 }
 
 /// Why there is no report; exit status 2.
@@ -60,6 +66,8 @@ enum CliError {
     Output(#[from] output::OutputError),
     #[error(transparent)]
     Supervise(#[from] supervise::SuperviseError),
+    #[error(transparent)]
+    Convert(#[from] convert::ConvertError),
     #[error(transparent)]
     TraceDirectory(#[from] trace_directory::TraceDirectoryError),
     #[error("cannot find out the current directory: {0}")]
@@ -80,6 +88,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let status = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
+        Command::Convert(args) => convert::convert(&args),
     };
     match status {
         Ok(status) => ExitCode::from(status),

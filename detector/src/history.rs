@@ -3,9 +3,13 @@
 //! Plain data. A trace in text or in RAPID's binary form is one already; of a recorded trace it is the merged order.
 
 mod names;
+mod problems;
+mod well_formed;
 
 pub use names::Names;
+pub use problems::{Origin, PROBLEMS_MAX};
 pub use trace_format::Mode;
+pub use well_formed::Builder;
 
 /// What an operation does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -56,6 +60,25 @@ impl Kind {
         Self::Notify,
         Self::NotifyAll,
     ];
+
+    /// What texts call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "req",
+            Self::Acquire => "acq",
+            Self::Release => "rel",
+            Self::Read => "r",
+            Self::Write => "w",
+            Self::Fork => "fork",
+            Self::Join => "join",
+            Self::Begin => "begin",
+            Self::End => "end",
+            Self::Branch => "branch",
+            Self::Wait => "wait",
+            Self::Notify => "notify",
+            Self::NotifyAll => "notifyAll",
+        }
+    }
 
     /// What the target of such an operation is.
     pub const fn target(self) -> Target {
@@ -123,6 +146,21 @@ pub struct History {
     pub places: Names,
     /// Where the trace contradicts itself. What was wrong is not among the operations.
     pub flaws: Vec<Flaw>,
+    /// Locks, in order, of which the trace does not say when they were held: threads waited with them in their hands.
+    /// Nothing about them is proven.
+    pub doubtful: Vec<u32>,
+}
+
+impl History {
+    /// The name of what an operation is about; empty if it is about nothing.
+    pub fn target_name(&self, operation: Operation) -> &str {
+        match operation.kind.target() {
+            Target::Lock => self.locks.text(operation.target),
+            Target::Variable => self.variables.text(operation.target),
+            Target::Thread => self.threads.text(operation.target),
+            Target::Nothing => "",
+        }
+    }
 }
 
 /// An operation that cannot have happened after those before it.

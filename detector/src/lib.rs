@@ -3,6 +3,7 @@
 
 pub mod analysis;
 pub mod cli;
+pub mod convert;
 pub mod explain;
 pub mod finding;
 pub mod graph;

@@ -7,10 +7,11 @@ use crate::{
     },
     explain,
     finding::{Code, Coverage, Finding, Problem, Report, Stats},
+    history::History,
     identity,
     model::{self, Model, ProcessId, Replayable},
     prediction::{self, Proven, Witness},
-    source::{self, SeenThreads, Trace},
+    source::{self, Found, HistoryError, HistoryFile, OpenError, SeenThreads, Trace},
     symbolize::{Symbolizer, foreign_primitives},
 };
 use std::{cmp::Reverse, collections::BTreeSet, path::Path, time::Instant};
@@ -22,10 +23,22 @@ pub use crate::analysis::stall::Stopped;
 #[derive(Debug, Default)]
 pub struct Reading {
     model: Model,
-    /// What the model was built of; none if it could not be read.
-    trace: Option<Trace>,
+    /// What the model was built of.
+    of: Of,
     problems: Vec<Problem>,
     seen_threads: Vec<SeenThreads>,
+}
+
+/// What a model was built of.
+#[derive(Debug, Default)]
+enum Of {
+    /// Nothing that could be read.
+    #[default]
+    Nothing,
+    /// What the recorder wrote.
+    Trace(Trace),
+    /// A trace in another form.
+    History(Box<History>),
 }
 
 impl Reading {
@@ -54,16 +67,28 @@ impl Reading {
     }
 }
 
-/// Reads a trace, also while its processes run. What is wrong with it will be among the report's problems.
-pub fn read(directory: &Path) -> Reading {
+/// Reads a trace, also while its processes run: a directory that the recorder wrote, or a file in another form. What is
+/// wrong with it will be among the report's problems.
+pub fn read(path: &Path) -> Reading {
+    let nothing = |text: String| Reading { problems: vec![Problem { text, fatal: true }], ..Reading::default() };
+    match source::look(path) {
+        Ok(Found::Directory) => read_directory(path).unwrap_or_else(|error| nothing(error.to_string())),
+        Ok(Found::File(file)) => read_file(path, file).unwrap_or_else(|error| nothing(error.to_string())),
+        Err(error) => nothing(error.to_string()),
+    }
+}
+
+fn read_file(path: &Path, file: HistoryFile) -> Result<Reading, HistoryError> {
     let start = Instant::now();
-    let trace = match source::open(directory) {
-        Ok(trace) => trace,
-        Err(error) => {
-            let problems = vec![Problem { text: error.to_string(), fatal: true }];
-            return Reading { problems, ..Reading::default() };
-        }
-    };
+    let (history, problems) = file.read()?;
+    debug!(path = %path.display(), operations = history.operations.len(), elapsed = ?start.elapsed(), "read");
+    let model = model::of_history(&history, &path.display().to_string());
+    Ok(Reading { model, of: Of::History(Box::new(history)), problems, seen_threads: Vec::new() })
+}
+
+fn read_directory(directory: &Path) -> Result<Reading, OpenError> {
+    let start = Instant::now();
+    let trace = source::open(directory)?;
     debug!(directory = %directory.display(), processes = trace.processes.len(), elapsed = ?start.elapsed(), "opened");
     let start = Instant::now();
     let (model, built) = model::build(&trace);
@@ -71,7 +96,7 @@ pub fn read(directory: &Path) -> Reading {
     problems.extend(built);
     debug!(events = model.n_events, threads = model.threads.len(), elapsed = ?start.elapsed(), "built the model");
     let seen_threads = trace.processes.iter().filter_map(SeenThreads::of).collect();
-    Reading { model, trace: Some(trace), problems, seen_threads }
+    Ok(Reading { model, of: Of::Trace(trace), problems, seen_threads })
 }
 
 /// Analyses what was read. Relative paths of sources are looked for in `directory`.
@@ -81,16 +106,10 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
     let mut report = Report { coverage: coverage(readings), stats: stats(readings), ..Report::default() };
     let mut findings = Vec::new();
     let mut hints = BTreeSet::new();
-    for Reading { model, trace, problems, .. } in readings {
+    for Reading { model, of, problems, .. } in readings {
         report.problems.extend_from_slice(problems);
-        let start = Instant::now();
-        let (mut raw, problems) = analysis::run(model, stopped);
+        let (raw, problems) = analyse(model, of, stopped);
         report.problems.extend(problems);
-        debug!(raw_findings = raw.len(), elapsed = ?start.elapsed(), "analysed");
-        let start = Instant::now();
-        // A program that runs is asked whether it hangs, a few times in a second.
-        prove(&mut raw, trace.as_ref().filter(|_| stopped != Stopped::Running), model);
-        debug!(elapsed = ?start.elapsed(), "looked for proofs");
         let start = Instant::now();
         let mut symbolizer = Symbolizer::new(model, directory);
         let mut explained = explain::explain_all(raw, model, &mut symbolizer);
@@ -113,6 +132,26 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
     report
 }
 
+fn analyse(model: &Model, of: &Of, stopped: Stopped) -> (Vec<RawFinding>, Vec<Problem>) {
+    let start = Instant::now();
+    let trace = match of {
+        Of::History(history) => {
+            let (raw, problems) = predicted::run(history);
+            debug!(raw_findings = raw.len(), elapsed = ?start.elapsed(), "predicted");
+            return (raw, problems);
+        }
+        Of::Trace(trace) => Some(trace),
+        Of::Nothing => None,
+    };
+    let (mut raw, problems) = analysis::run(model, stopped);
+    debug!(raw_findings = raw.len(), elapsed = ?start.elapsed(), "analysed");
+    let start = Instant::now();
+    // A program that runs is asked whether it hangs, a few times in a second.
+    prove(&mut raw, trace.filter(|_| stopped != Stopped::Running), model);
+    debug!(elapsed = ?start.elapsed(), "looked for proofs");
+    (raw, problems)
+}
+
 /// Looks for schedules that reach the cycles of locks that may be possible.
 fn prove(findings: &mut [RawFinding], trace: Option<&Trace>, model: &Model) {
     let processes = findings.iter().filter(|finding| finding.code == Code::LockOrder);
@@ -133,7 +172,9 @@ fn prove(findings: &mut [RawFinding], trace: Option<&Trace>, model: &Model) {
 fn proof(proven: &Proven, of: &Replayable, trace: &Trace, model: &Model) -> Option<Proof> {
     let Witness { schedule, blocked } = &proven.witness;
     let is_mute = |lock: &u32| of.is_mute(*lock);
-    if !of.is_started(model, schedule) || prediction::reordered_locks(&of.history, schedule).iter().any(is_mute) {
+    if !of.is_started(model, schedule.steps(&of.history))
+        || prediction::reordered_locks(&of.history, schedule).iter().any(is_mute)
+    {
         return None;
     }
     let link = |(at, index): (usize, &u32)| {

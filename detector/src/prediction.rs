@@ -32,7 +32,7 @@ mod pattern;
 mod replay;
 mod reversal;
 
-pub use replay::{Refuted, Replay, Witness};
+pub use replay::{Refuted, Replay, Schedule, Witness};
 
 use self::{
     check::Choice,
@@ -44,7 +44,8 @@ use self::{
 };
 use crate::history::{History, Kind, Mode};
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Instant};
+use tracing::debug;
 
 const MODES: [Mode; 4] = [Mode::Exclusive, Mode::Shared, Mode::Upgradable, Mode::SharedRecursive];
 
@@ -86,7 +87,9 @@ pub struct Proven {
 ///
 /// One for each cycle of (thread, lock, place), however often it could happen.
 pub fn predict(history: &History) -> Prediction {
+    let start = Instant::now();
     let past = Past::of(history);
+    debug!(elapsed = ?start.elapsed(), "went over the history");
     let mut closure = Closure::new(&past);
     let mut predicting = Predicting {
         past: &past,
@@ -98,15 +101,17 @@ pub fn predict(history: &History) -> Prediction {
     };
     let searched = Patterns::new(&past).for_each(|pattern| predicting.pattern(&mut closure, pattern));
     predicting.prediction.is_cut_short = searched.is_err();
+    debug!(proven = predicting.prediction.proven.len(), rejected = predicting.rejected.len(), elapsed = ?start.elapsed(), "searched patterns");
     predicting.settle_rejected();
     predicting.prediction
 }
 
 /// Locks of which a schedule has sections that exclude each other in another order than the history.
-pub fn reordered_locks(history: &History, schedule: &[u32]) -> Vec<u32> {
+pub fn reordered_locks(history: &History, schedule: &Schedule) -> Vec<u32> {
     let mut latest: FxHashMap<u32, [u32; MODES.len()]> = FxHashMap::default();
     let mut reordered = Vec::new();
-    for index in schedule {
+    let Schedule::Steps(steps) = schedule else { return reordered };
+    for index in steps {
         let Some(operation) = history.operations.get(*index as usize) else { continue };
         if operation.kind == Kind::Acquire {
             let latest = latest.entry(operation.target).or_default();
@@ -181,7 +186,7 @@ impl Predicting<'_> {
                     Settled::Reached(schedule) => {
                         is_reached = true;
                         let blocked = choice.iter().map(|(_, occurrence)| occurrence.index).collect();
-                        self.proven(self.key(&choice), Witness { schedule, blocked }, false);
+                        self.proven(self.key(&choice), Witness { schedule: Schedule::Steps(schedule), blocked }, false);
                     }
                     Settled::Unreachable => {}
                     Settled::Open => is_open = true,
@@ -245,7 +250,7 @@ impl Predicting<'_> {
         if self.seen.contains(&key) {
             return;
         }
-        let schedule = schedule(self.history, &choice.ideal);
+        let schedule = Schedule::InOrder(choice.ideal.clone());
         let blocked = choice.occurrences.iter().map(|occurrence| occurrence.index).collect();
         self.proven(key, Witness { schedule, blocked }, true);
     }
@@ -259,18 +264,4 @@ impl Predicting<'_> {
             Err(refuted) => self.prediction.failed.push((witness, refuted)),
         }
     }
-}
-
-/// The operations of an ideal, in the order of the trace.
-fn schedule(history: &History, ideal: &[u32]) -> Vec<u32> {
-    let mut lts = vec![0; ideal.len()];
-    let mut schedule = Vec::new();
-    for (index, operation) in (0..).zip(&history.operations) {
-        let thread = operation.thread as usize;
-        lts[thread] += 1;
-        if lts[thread] <= ideal[thread] {
-            schedule.push(index);
-        }
-    }
-    schedule
 }

@@ -1,4 +1,5 @@
-//! Sources: where traces come from. This reads a trace directory, as the recorder writes it.
+//! Sources: where traces come from. [`open`] reads a trace directory, as the recorder writes it; [`history`] a trace in one
+//! file, in formats of others: [`std_text`] and [`rapid_bin`].
 //!
 //! Nothing is mapped: bytes are copied with `read_at` into own buffers, so a file that shrinks or changes under
 //! the reader is at worst a short read. Every number in a file is checked against the length of that file before
@@ -7,17 +8,23 @@
 
 mod apart;
 mod bytes;
+mod compressed;
 mod dictionary;
+mod file;
 mod live;
 mod liveness;
 mod os_threads;
+pub mod rapid_bin;
 mod recorded;
 mod seen;
 mod slots;
+pub mod std_text;
 mod stream;
 
 pub use bytes::Bytes;
+pub use compressed::Compression;
 pub use dictionary::{Class, Dictionary, Location, Module, ThreadRecord};
+pub use file::{Encoding, Found, HistoryError, HistoryFile, history, look};
 pub use live::{LiveProcess, LiveSlots, open_slots};
 pub use os_threads::{OsThread, is_thread};
 pub use recorded::{Chunk, FileError, ProcessFile};

@@ -45,6 +45,7 @@ fn usage_errors_exit_2() {
         &["frobnicate"],
         &["run"],
         &["check"],
+        &["convert", "only-one"],
         &["run", "--timeout", "soon", "--", "true"],
         &["check", "--deny", "maybe", "x"],
         &["run", "--error-exitcode", "300", "--", "true"],
@@ -65,7 +66,7 @@ fn an_unknown_code_is_answered_with_the_known_ones() {
 
 #[test]
 fn help_and_version_exit_0() {
-    for args in [&["--help"][..], &["run", "--help"], &["check", "--help"], &["--version"]] {
+    for args in [&["--help"][..], &["run", "--help"], &["check", "--help"], &["convert", "--help"], &["--version"]] {
         let output = run(args);
         assert_eq!(status(&output), 0, "{args:?}");
         assert!(!output.stdout.is_empty());

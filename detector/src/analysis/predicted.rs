@@ -4,9 +4,9 @@
 use super::{ALL_RECORDED, Help, RawEdge, RawFinding, mode_name};
 use crate::{
     finding::{Certainty, Code, Problem},
-    history::History,
+    history::{History, Kind, Target},
     model::{Model, ObjectId, ProcessId, SiteId, ThreadId, site_of},
-    prediction::{self, Proven},
+    prediction::{self, Proven, Witness},
 };
 use rustc_hash::FxHashSet;
 use trace_format::Mode;
@@ -78,7 +78,9 @@ fn why(n_steps: usize, is_reordered: bool) -> String {
 /// Predicts, and says what was found. The problems say where a bound cut the search short.
 pub fn run(history: &History) -> (Vec<RawFinding>, Vec<Problem>) {
     let prediction = prediction::predict(history);
-    let mut findings: Vec<RawFinding> = prediction.proven.iter().map(|found| proven(history, found)).collect();
+    let distrusted = distrusted(history);
+    let mut findings: Vec<RawFinding> =
+        prediction.proven.iter().map(|found| proven(history, &distrusted, found)).collect();
     findings.extend(prediction.open.iter().map(|blocked| {
         let why =
             "the search for a schedule that reaches it, or for a proof that none does, was cut short by its bound";
@@ -96,9 +98,29 @@ pub fn run(history: &History) -> (Vec<RawFinding>, Vec<Problem>) {
     (findings, problems)
 }
 
-fn proven(history: &History, proven: &Proven) -> RawFinding {
-    let why = why(proven.witness.schedule.len(), !proven.is_sync_preserving);
-    finding(history, &proven.witness.blocked, Certainty::Proven, why)
+fn proven(history: &History, distrusted: &FxHashSet<u32>, proven: &Proven) -> RawFinding {
+    let Witness { schedule, blocked } = &proven.witness;
+    let why = why(schedule.len(), !proven.is_sync_preserving);
+    let mut acquired = schedule.steps(history).chain(blocked.iter().copied()).filter_map(|index| {
+        let operation = history.operations.get(index as usize)?;
+        (operation.kind == Kind::Acquire).then_some(operation.target)
+    });
+    // Of a lock about which the trace is wrong or silent, a replay against the trace says nothing.
+    match acquired.find(|lock| distrusted.contains(lock)) {
+        None => finding(history, blocked, Certainty::Proven, why),
+        Some(lock) => {
+            let lock = history.locks.text(lock);
+            let why = format!("{why}, but the trace does not say, or contradicts itself about, when `{lock}` was held");
+            finding(history, blocked, Certainty::Possible, why)
+        }
+    }
+}
+
+/// Locks about which nothing is proven.
+fn distrusted(history: &History) -> FxHashSet<u32> {
+    let of_flaws = history.flaws.iter().map(|flaw| flaw.operation);
+    let flawed = of_flaws.filter(|operation| operation.kind.target() == Target::Lock).map(|operation| operation.target);
+    flawed.chain(history.doubtful.iter().copied()).collect()
 }
 
 /// `blocked`: the acquires, each of which wants what the thread of the next one holds.

@@ -40,13 +40,13 @@ impl Replayable {
         self.is_mute.get(lock as usize).copied().unwrap_or(true)
     }
 
-    /// Whether the order of what threads of the schedule did is known: each was started by another one, is the first of its
+    /// Whether the order of what threads of a schedule, given by its steps, did is known: each was started by another one, is the first of its
     /// process, or runs a test.
-    pub fn is_started(&self, model: &Model, schedule: &[u32]) -> bool {
+    pub fn is_started(&self, model: &Model, steps: impl Iterator<Item = u32>) -> bool {
         let Some(process) = model.processes.get(self.process.idx()) else { return false };
         let mut threads = vec![false; self.history.threads.len()];
-        for index in schedule {
-            threads[self.history.operations[*index as usize].thread as usize] = true;
+        for index in steps {
+            threads[self.history.operations[index as usize].thread as usize] = true;
         }
         let is_known = |thread: u32| {
             let thread = model.threads.get(self.thread(thread).idx());

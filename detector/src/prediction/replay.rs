@@ -4,11 +4,55 @@
 use crate::history::{History, Kind, Mode, Operation};
 use std::fmt;
 
-/// An order of operations of the history, after which each of some threads wants what another one of them holds.
+/// Operations of a history, in an order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Schedule {
+    /// In the order of the history: per thread how many of its operations. Ten million operations need no list.
+    InOrder(Vec<u32>),
+    /// These: indexes, first to last.
+    Steps(Vec<u32>),
+}
+
+impl Schedule {
+    /// The indexes of the operations, first to last.
+    pub fn steps<'a>(&'a self, history: &'a History) -> Box<dyn Iterator<Item = u32> + 'a> {
+        let threads = match self {
+            Self::Steps(steps) => return Box::new(steps.iter().copied()),
+            Self::InOrder(threads) => threads,
+        };
+        let mut done = vec![0_u32; threads.len()];
+        let is_in = move |operation: &Operation| {
+            let (Some(done), Some(n)) =
+                (done.get_mut(operation.thread as usize), threads.get(operation.thread as usize))
+            else {
+                return false;
+            };
+            *done += 1;
+            *done <= *n
+        };
+        let mut is_in = is_in;
+        Box::new((0..).zip(&history.operations).filter_map(move |(index, operation)| is_in(operation).then_some(index)))
+    }
+
+    /// How many operations it has.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::InOrder(threads) => threads.iter().map(|n| *n as usize).sum(),
+            Self::Steps(steps) => steps.len(),
+        }
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A schedule after which each of some threads wants what another one of them holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Witness {
-    /// Indexes of operations, first to last.
-    pub schedule: Vec<u32>,
+    /// What happens before.
+    pub schedule: Schedule,
     /// Indexes of the acquires that block then: each wants what the thread of the next one holds, the last one what
     /// that of the first one holds.
     pub blocked: Vec<u32>,
@@ -107,8 +151,8 @@ impl<'a> Replay<'a> {
             writes: vec![NONE; self.history.variables.len()],
             is_started: self.is_forked.iter().map(|is_forked| !is_forked).collect(),
         };
-        for index in &witness.schedule {
-            self.step(*index, &mut state)?;
+        for index in witness.schedule.steps(self.history) {
+            self.step(index, &mut state)?;
         }
         let n = witness.blocked.len();
         for (at, index) in witness.blocked.iter().enumerate() {
