@@ -12,7 +12,8 @@ use std::{env, path::PathBuf};
 
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
-    /// Traces: directories that `run --trace` or `DEADLOCK_CHECK_TRACE` named.
+    /// Traces: directories that `run --trace` or `DEADLOCK_CHECK_TRACE` named; or files of other tools, RAPID's STD text and
+    /// RapidBin, compressed or not (`-` is the standard input), of which deadlocks are predicted.
     #[arg(value_name = "TRACE", required = true)]
     traces: Vec<PathBuf>,
     #[command(flatten)]
