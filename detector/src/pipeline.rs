@@ -168,15 +168,14 @@ fn prove(findings: &mut [RawFinding], trace: Option<&Trace>, model: &Model) {
     predicted::prove(findings, model, &tried);
 }
 
-/// A proof in the model's terms; `None` if it is none of what was recorded.
+/// A proof in the model's terms; `None` if it is about nothing that is in the model.
 fn proof(proven: &Proven, of: &Replayable, trace: &Trace, model: &Model) -> Option<Proof> {
     let Witness { schedule, blocked } = &proven.witness;
     let is_mute = |lock: &u32| of.is_mute(*lock);
-    if !of.is_started(model, schedule.steps(&of.history))
-        || prediction::reordered_locks(&of.history, schedule).iter().any(is_mute)
-    {
-        return None;
-    }
+    let changes_places = prediction::reordered_locks(&of.history, schedule).iter().any(is_mute);
+    let mute =
+        changes_places.then_some("it has sections change places of a lock of which it is not known what it guards");
+    let doubt = mute.or_else(|| of.doubt(model, schedule.steps(&of.history)));
     let link = |(at, index): (usize, &u32)| {
         let wanting = of.history.operations.get(*index as usize)?;
         let before = blocked.get((at + blocked.len() - 1) % blocked.len())?;
@@ -186,7 +185,7 @@ fn proof(proven: &Proven, of: &Replayable, trace: &Trace, model: &Model) -> Opti
         Some((of.thread(wanting.thread), at(held, since)?, at(wanting.target, wanting.place)?))
     };
     let links = blocked.iter().enumerate().map(link).collect::<Option<_>>()?;
-    Some(Proof { links, n_steps: schedule.len(), is_reordered: !proven.is_sync_preserving })
+    Some(Proof { links, n_steps: schedule.len(), is_reordered: !proven.is_sync_preserving, doubt })
 }
 
 /// Takes out a stall of which every waiting thread is in a deadlock that was observed: that says it better.

@@ -109,5 +109,17 @@ fn what_is_missing_is_named() {
     assert_possible(lost, "no schedule was looked for, since some of its events are missing");
     let unknown_start = "t1: acq A@1 | acq B@2 | rel B | rel A
          t2: acq B@3 | acq A@4 | rel A | rel B";
-    assert_possible(unknown_start, NONE_FOUND);
+    assert_possible(unknown_start, "a schedule was found, but it was not recorded who started its threads");
+    // They were started by one thread, of which nothing is known: so they are ordered by nothing else.
+    assert_proven(
+        "t9: fork t1 | fork t2
+         t1: acq A@1 | acq B@2 | rel B | rel A
+         t2: acq B@3 | acq A@4 | rel A | rel B",
+    );
+    assert_possible(
+        "t0: fork t1 | fork t2
+         t1: acq A@1 | acq B@2 | rel B | rel A
+         t2: look A | acq B@3 | acq A@4 | rel A | rel B",
+        "a schedule was found, but a thread in it looked at something",
+    );
 }

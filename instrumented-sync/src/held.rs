@@ -48,12 +48,16 @@ impl<G: DerefMut> DerefMut for Held<'_, G> {
 
 impl<G: fmt::Debug> fmt::Debug for Held<'_, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is shown is read.
+        self.hold.touch(Flags::READ);
         self.guard.fmt(f)
     }
 }
 
 impl<G: fmt::Display> fmt::Display for Held<'_, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is shown is read.
+        self.hold.touch(Flags::READ);
         self.guard.fmt(f)
     }
 }

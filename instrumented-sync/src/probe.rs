@@ -55,6 +55,13 @@ impl Ready {
         Self(object << 24 | site as u64)
     }
 
+    /// The object is not free.
+    fn observed(self) {
+        if self.0 != 0 {
+            observed_while_recording(self.0 >> 24);
+        }
+    }
+
     const fn event(self, kind: Kind, flags: Flags, seq: u64) -> Event {
         Event::new(kind, flags, self.0 as u32, ObjectId(self.0 >> 24), seq)
     }
@@ -109,7 +116,10 @@ impl<'a> Acquire<'a> {
         let ready = if recording() { self.ready() } else { Ready::NONE };
         match try_lock() {
             Ok(native) => Ok(Held::new(self.acquired(ready, flags), wrap(native))),
-            Err(TryLockError::WouldBlock) => Err(TryLockError::WouldBlock),
+            Err(TryLockError::WouldBlock) => {
+                ready.observed();
+                Err(TryLockError::WouldBlock)
+            }
             Err(TryLockError::Poisoned(poisoned)) => {
                 let hold = self.acquired(ready, flags.with(Flags::POISONED));
                 Err(TryLockError::Poisoned(PoisonError::new(Held::new(hold, wrap(poisoned.into_inner())))))
@@ -152,7 +162,11 @@ impl<'a> Acquire<'a> {
     /// Acquires a primitive that cannot be poisoned, if that is possible at once.
     pub(crate) fn trying_to_obtain<N>(self, try_lock: impl FnOnce() -> Option<N>) -> Option<(Hold<'a>, N)> {
         let ready = if recording() { self.ready() } else { Ready::NONE };
-        try_lock().map(|native| (self.acquired(ready, self.mode.flags().with(Flags::TRY)), native))
+        let obtained = try_lock();
+        if obtained.is_none() {
+            ready.observed();
+        }
+        obtained.map(|native| (self.acquired(ready, self.mode.flags().with(Flags::TRY)), native))
     }
 
     #[inline]
@@ -296,8 +310,27 @@ pub(crate) fn with_capacity(identity: &Identity, class: Class, capacity: u64) ->
     identity
 }
 
-/// Records the use of what another thread may have initialised, if this thread holds something: only then can it
-/// matter that it might have had to wait.
+/// Records that an operation which waits for nothing has told this thread something about the object: that a lock is held,
+/// that a thread has ended. Nothing orders it, so no schedule is proven in which it matters. Once for each thread and
+/// object, or little more often.
+#[inline]
+pub(crate) fn observed(identity: &Identity, class: Class) {
+    if recording() {
+        observed_while_recording(identity.object(class));
+    }
+}
+
+/// The same of an object that is known by its id; 0 is none.
+#[cold]
+#[inline(never)]
+pub(crate) fn observed_while_recording(object: u64) {
+    if object != 0 && entry::is_first_look(object) {
+        append(Event::new(Kind::LOOK, Flags::NONE, 0, ObjectId(object), 0));
+    }
+}
+
+/// Records the use of what another thread has initialised: the first one of this thread, which comes after that; and
+/// further ones while it holds something, since then it might have had to wait.
 #[inline]
 pub(crate) fn used(identity: &Identity, class: Class, site: Site) {
     if recording() {
@@ -307,7 +340,8 @@ pub(crate) fn used(identity: &Identity, class: Class, site: Site) {
 
 #[inline(never)]
 fn used_while_recording(identity: &Identity, class: Class, site: Site) {
-    let ready = if entry::holds_something() { ready(identity, class, site) } else { Ready::NONE };
+    let is_wanted = entry::holds_something() || entry::is_first_look(identity.object(class));
+    let ready = if is_wanted { ready(identity, class, site) } else { Ready::NONE };
     if ready.0 != 0 {
         let flags = Mode::Shared.flags();
         let acquire = ready.event(Kind::ACQUIRE, flags, identity.version());

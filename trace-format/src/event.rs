@@ -172,6 +172,8 @@ kinds! {
     NOTIFY = 50;
     /// A party arrived at a barrier or counted down a latch.
     ARRIVE = 51;
+    /// An operation that waited for nothing told this thread something about the object: that it is held, open, over.
+    LOOK = 52;
 
     /// Message `seq` is about to be sent through channel `object`.
     SEND = 56;

@@ -24,6 +24,8 @@ pub struct Proof {
     pub n_steps: usize,
     /// Whether the schedule has sections of one lock in another order than the trace.
     pub is_reordered: bool,
+    /// Why it proves nothing after all.
+    pub doubt: Option<&'static str>,
 }
 
 /// Proofs of the deadlocks of a history, told by `tell` in the terms of a model: thread, lock, place; none if it cannot.
@@ -50,7 +52,12 @@ pub fn prove(findings: &mut [RawFinding], model: &Model, processes: &[(ProcessId
             Some((_, Ok(_))) => "no schedule was found in which everybody sees what it saw".to_owned(),
         };
         let proofs = of.and_then(|(_, proofs)| proofs.as_ref().ok()).map_or(&[][..], Vec::as_slice);
-        let Some(proof) = proofs.iter().find(is_it) else {
+        let found = || proofs.iter().filter(is_it);
+        let Some(proof) = found().find(|proof| proof.doubt.is_none()) else {
+            if let Some(doubt) = found().find_map(|proof| proof.doubt) {
+                finding.why = format!("a schedule was found, but {doubt}; {}", finding.why);
+                continue;
+            }
             finding.why = format!("{came_of_it}; {}", finding.why);
             continue;
         };

@@ -16,7 +16,7 @@ use crate::{
     merge::{self, FirstPass, Sink, Step},
     source::{ProcessFile, Trace},
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use trace_format::{Event, Flags, Kind, ObjectKind};
 
 /// Events beyond which a process is not gone through again: its history would need gigabytes.
@@ -32,7 +32,12 @@ pub struct Replayable {
     /// Ids of the objects in the file.
     ids: Vec<u64>,
     is_mute: Vec<bool>,
+    /// Operations that stand where a thread looked at something without waiting for it.
+    looks: FxHashSet<u32>,
 }
+
+/// How far up the line of a thread's starters its first one is looked for; a damaged trace may have a circle.
+const ANCESTORS_MAX: usize = 1024;
 
 impl Replayable {
     /// Whether nothing says what the sections of a lock have to do with each other.
@@ -40,19 +45,29 @@ impl Replayable {
         self.is_mute.get(lock as usize).copied().unwrap_or(true)
     }
 
-    /// Whether the order of what threads of a schedule, given by its steps, did is known: each was started by another one, is the first of its
-    /// process, or runs a test.
-    pub fn is_started(&self, model: &Model, steps: impl Iterator<Item = u32>) -> bool {
-        let Some(process) = model.processes.get(self.process.idx()) else { return false };
-        let mut threads = vec![false; self.history.threads.len()];
+    /// Why a schedule, given by its steps, proves nothing: something in it is ordered by what was not recorded.
+    pub fn doubt(&self, model: &Model, steps: impl Iterator<Item = u32>) -> Option<&'static str> {
+        let process = model.processes.get(self.process.idx())?;
+        let mut is_in = vec![false; self.history.threads.len()];
         for index in steps {
-            threads[self.history.operations[index as usize].thread as usize] = true;
+            if self.looks.contains(&index) {
+                return Some(
+                    "a thread in it looked at something without waiting for it (a failed try, `is_finished`, `is_open`, \
+                     `Debug`), which orders nothing",
+                );
+            }
+            is_in[self.history.operations[index as usize].thread as usize] = true;
         }
-        let is_known = |thread: u32| {
-            let thread = model.threads.get(self.thread(thread).idx());
-            thread.is_some_and(|thread| thread.forked_by.is_some() || thread.tid == process.pid)
+        let starter = |thread: &ThreadId| model.threads.get(thread.idx()).and_then(|thread| thread.forked_by);
+        let root = |thread: u32| std::iter::successors(Some(self.thread(thread)), starter).take(ANCESTORS_MAX).last();
+        let threads = (0..).zip(is_in).filter(|(_, is_in)| *is_in);
+        let roots: FxHashSet<Option<ThreadId>> = threads.map(|(thread, _)| root(thread)).collect();
+        let is_first = |root: &Option<ThreadId>| {
+            root.and_then(|root| model.threads.get(root.idx())).is_some_and(|root| root.tid == process.pid)
         };
-        process.is_test_harness() || (0..).zip(threads).all(|(thread, is_in)| !is_in || is_known(thread))
+        // Threads that descend from one are ordered with each other as far as they are at all, whoever started that one.
+        let is_known = roots.len() < 2 || roots.iter().all(is_first);
+        (!is_known).then_some("it was not recorded who started its threads, and so what came before what")
     }
 
     /// The model's thread.
@@ -109,6 +124,7 @@ pub fn replayable(trace: &Trace, model: &Model, process: ProcessId) -> Result<Re
         sections: vec![Vec::new(); n_threads as usize],
         marked: vec![None; n_threads as usize],
         distrust: None,
+        looks: FxHashSet::default(),
     };
     let merged = merge::run(file, first, &mut writer);
     if merged.n_gaps > 0 || file.header.lost > 0 {
@@ -121,7 +137,8 @@ pub fn replayable(trace: &Trace, model: &Model, process: ProcessId) -> Result<Re
     writer.history.variables = Names::unnamed(writer.n_variables);
     let ids = (0..n_objects).map(|object| merged.objects.id(object)).collect();
     let is_mute = writer.data.of.iter().map(|(data, _)| *data == Data::Elsewhere).collect();
-    Ok(Replayable { history: writer.history, process, first_thread: first_thread as u32, ids, is_mute })
+    let (history, looks) = (writer.history, writer.looks);
+    Ok(Replayable { history, process, first_thread: first_thread as u32, ids, is_mute, looks })
 }
 
 /// What is known of the data that a lock guards.
@@ -217,6 +234,7 @@ struct Writer {
     /// Per thread the mark of its latest departure, and after how many operations that was.
     marked: Vec<Option<(u32, usize)>>,
     distrust: Option<&'static str>,
+    looks: FxHashSet<u32>,
 }
 
 impl Sink for Writer {
@@ -233,6 +251,10 @@ impl Sink for Writer {
                     *of = data;
                 }
             }
+            // A time that is over could be over in any schedule; that there was nothing at once is known to this one.
+            Kind::LOOK => self.look(thread),
+            Kind::RECEIVE_FAILED | Kind::SEND_FAILED if event.flags() == Flags::NONE => self.look(thread),
+            Kind::SEND_FAILED if event.flags().has(Flags::TRY) => self.look(thread),
             Kind::LOST => self.distrust = Some("some of its events are missing"),
             Kind::TASK_BEGIN => self.distrust = Some("its process runs tasks, which are not replayed"),
             Kind::UPGRADE | Kind::DOWNGRADE => {
@@ -268,6 +290,11 @@ impl Writer {
     fn push(&mut self, thread: u32, kind: Does, target: u32) -> usize {
         self.history.operations.push(Operation::new(thread, kind, target, 0));
         self.history.operations.len() - 1
+    }
+
+    fn look(&mut self, thread: u32) {
+        let at = self.push(thread, Does::Branch, 0);
+        self.looks.insert(at as u32);
     }
 
     fn acquire(&mut self, thread: u32, object: u32, event: Event) {

@@ -7,7 +7,7 @@
 //! A release may say what was done to what the lock guards: `rel A~rwl`, read, wrote, and that late.
 //!
 //! `acq read try tryread req block rel down | fork t join t scoped t scope_end body_end end | send C recv C
-//! sent C drop C disconnected C rdrop C refused C | notify K wake K | unpark t park | lost`
+//! sent C drop C disconnected C rdrop C refused C | notify K wake K | unpark t park | look A | lost`
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -236,6 +236,7 @@ impl Process {
             }
             "wake" | "park" => self.emit(thread, Kind::WAKE, Flags::NONE, 0, name, number),
             "lost" => self.push(thread, Event::new(Kind::LOST, Flags::NONE, 0, ObjectId::NONE, 5)),
+            "look" => self.emit(thread, Kind::LOOK, Flags::NONE, 0, name, 0),
             _ => panic!("unknown operation {verb}"),
         }
     }

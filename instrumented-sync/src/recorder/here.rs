@@ -82,6 +82,10 @@ pub(super) fn holds_newer(object: u64) -> bool {
     Local::with(|local| local.holds_newer(ObjectId(object)))
 }
 
+pub(super) fn is_first_look(object: u64) -> bool {
+    Local::with(|local| local.prepare() && local.is_first_look(object))
+}
+
 #[inline]
 pub(super) fn begin_wait(event: Pair, second: u64, how: u32) -> bool {
     Local::with(|local| {

@@ -15,6 +15,7 @@ use std::{
     sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU32,
         Ordering::{AcqRel, Acquire, Relaxed, Release},
+        fence,
     },
     time::{Duration, Instant},
 };
@@ -134,6 +135,13 @@ pub(super) fn meet() {
     static TRIED: AtomicBool = AtomicBool::new(false);
     // Relaxed: it is only asked who comes first.
     if recording() || TRIED.swap(true, Relaxed) {
+        // Another thread may be at it. What it finds is to count for this operation too, which ends a hold, perhaps.
+        let since = Instant::now();
+        while STATE.load(Relaxed) == own(STARTING) && since.elapsed() < PATIENCE {
+            std::thread::yield_now();
+        }
+        // Pairs with the release store in `settle`: whose functions to call is known by then.
+        fence(Acquire);
         return;
     }
     let Some(_busy) = Local::enter() else { return };

@@ -83,8 +83,12 @@ const SCRATCH_WORDS: usize = HEADER_WORDS + ROOM_WORDS + SLACK_WORDS;
 const FORK_AT: usize = SCRATCH_AT + SCRATCH_WORDS;
 const OWN_SLOT_AT: usize = FORK_AT + SLOT_WORDS;
 const WAITS_AT: usize = OWN_SLOT_AT + SLOT_WORDS;
-const COUNTS_AT: usize = WAITS_AT + wait::WORDS;
+const LOOKS_AT: usize = WAITS_AT + wait::WORDS;
+const COUNTS_AT: usize = LOOKS_AT + LOOKS;
 const AREA_WORDS: usize = COUNTS_AT + 8;
+
+/// Objects that a thread remembers to have looked at: of each place the latest.
+const LOOKS: usize = 64;
 
 /// A thread's private memory.
 #[derive(Clone, Copy)]
@@ -309,6 +313,13 @@ impl Local {
             self.next_object.set(object + 1);
         }
         object
+    }
+
+    /// Whether this thread has not looked at the object before, as far as it remembers. Call after [`Self::prepare`].
+    pub(crate) fn is_first_look(&self, object: u64) -> bool {
+        let Some(area) = self.area.get() else { return false };
+        // Relaxed: private to the thread.
+        area.words(LOOKS_AT, LOOKS)[object as usize % LOOKS].swap(object, Ordering::Relaxed) != object
     }
 
     /// Object id of this thread; 0 before its first operation.

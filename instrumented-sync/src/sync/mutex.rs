@@ -99,7 +99,11 @@ impl<T: ?Sized> Mutex<T> {
 
     /// As [`std::sync::Mutex::is_poisoned`].
     pub fn is_poisoned(&self) -> bool {
-        self.native.is_poisoned()
+        let is_poisoned = self.native.is_poisoned();
+        if is_poisoned {
+            probe::observed(&self.identity, Self::class);
+        }
+        is_poisoned
     }
 
     /// As [`std::sync::Mutex::clear_poison`].
@@ -195,6 +199,7 @@ impl<T> From<T> for Mutex<T> {
 
 impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        probe::observed(&self.identity, Self::class);
         self.native.fmt(f)
     }
 }

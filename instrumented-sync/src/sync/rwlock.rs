@@ -114,7 +114,11 @@ impl<T: ?Sized> RwLock<T> {
 
     /// As [`std::sync::RwLock::is_poisoned`].
     pub fn is_poisoned(&self) -> bool {
-        self.native.is_poisoned()
+        let is_poisoned = self.native.is_poisoned();
+        if is_poisoned {
+            probe::observed(&self.identity, Self::class);
+        }
+        is_poisoned
     }
 
     /// As [`std::sync::RwLock::clear_poison`].
@@ -182,6 +186,7 @@ impl<T> From<T> for RwLock<T> {
 
 impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        probe::observed(&self.identity, Self::class);
         self.native.fmt(f)
     }
 }

@@ -50,7 +50,11 @@ impl<T> JoinHandle<T> {
 
     /// As [`std::thread::JoinHandle::is_finished`].
     pub fn is_finished(&self) -> bool {
-        self.native.is_finished()
+        let is_finished = self.native.is_finished();
+        if is_finished {
+            probe::observed_while_recording(self.thread.object());
+        }
+        is_finished
     }
 }
 

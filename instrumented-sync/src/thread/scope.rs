@@ -137,7 +137,11 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
 
     /// As [`std::thread::ScopedJoinHandle::is_finished`].
     pub fn is_finished(&self) -> bool {
-        self.native.is_finished()
+        let is_finished = self.native.is_finished();
+        if is_finished {
+            probe::observed_while_recording(self.thread.object());
+        }
+        is_finished
     }
 }
 

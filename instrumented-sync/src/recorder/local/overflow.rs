@@ -38,7 +38,11 @@ impl Overflow {
         // Relaxed: the link below publishes it.
         taken.words.iter().for_each(|word| word.store(0, Ordering::Relaxed));
         let last = (self.records.len() / 2).checked_sub(1).and_then(|last| self.record(last));
-        if self.records.push(taken.words.as_ptr().expose_provenance() as u64) && self.records.push(taken.offset) {
+        let has_address = self.records.push(taken.words.as_ptr().expose_provenance() as u64);
+        if has_address && !self.records.push(taken.offset) {
+            // Both or neither: they are found two by two.
+            self.records.pop();
+        } else if has_address {
             // Release: who follows the link finds the record cleared.
             match last {
                 Some(last) => last.store(0, taken.offset, Ordering::Release),

@@ -53,6 +53,8 @@ impl Pools {
             if let Some(at) = chunk::try_take(words, thread) {
                 return Some((words, at));
             }
+            // A reader drains it just now.
+            self.idle_segments.push(words);
         }
         // The oldest full segment is the first that a reader drains.
         if let Some(at) = self.full_segments.first().and_then(|words| chunk::try_take(words, thread)) {
