@@ -202,14 +202,15 @@ pub(crate) fn used_again() {
 }
 
 #[test]
-fn a_use_is_recorded_while_something_is_held() {
+fn a_use_is_recorded_once_and_while_something_is_held() {
     let trace = record("once::used_again");
     let events = |label| {
         let events = sequence(&trace.threads[0], trace.labelled(label));
         assert_eq!((events[0].0, events.last().unwrap().0), (Kind::CREATE, Kind::DESTROY), "{label}");
         events[1..events.len() - 1].to_vec()
     };
-    let uses = [attempt(1, Flags::NONE, Flags::NONE), used(1, Flags::NONE), used(1, Flags::NONE)].concat();
+    let mut uses = attempt(1, Flags::NONE, Flags::NONE);
+    (0..3).for_each(|_| uses.extend(used(1, Flags::NONE)));
     assert_eq!(events("once"), uses);
     assert_eq!(events("lazy"), uses);
     assert_eq!(events("cell"), [uses, attempt(2, Flags::NONE, Flags::NONE)].concat());

@@ -42,9 +42,11 @@ fn a_wait_while_unwinding_has_no_ticket() {
     let waits = sequence(thread, trace.labelled("changed"));
     assert_eq!(waits, [(Kind::WAIT, none, 0), (Kind::WAKE, none, 0)]);
     let panicking = Flags::WROTE.with(Flags::PANICKING);
-    let [first, released, second, end] = sequence(thread, trace.labelled("set"))[..] else {
+    let [first, released, second, end, look] = sequence(thread, trace.labelled("set"))[..] else {
         panic!("{:?}", thread.events);
     };
+    // `is_poisoned` waits for nothing.
+    assert_eq!(look, (Kind::LOOK, none, 0));
     assert_eq!((first, second), ((Kind::ACQUIRE, none, 1), (Kind::ACQUIRE, Flags::REACQUIRE, 3)));
     assert!(released.0 == Kind::RELEASE && released.1.has(Flags::FOR_WAIT.with(Flags::PANICKING)) && released.2 == 1);
     assert!(end.0 == Kind::RELEASE && end.1.has(panicking) && !end.1.has(Flags::FOR_WAIT) && end.2 == 3);
