@@ -283,7 +283,9 @@ impl Local {
     #[inline(never)]
     fn new_site(&self, area: Area, source: Source, stack_pointer: usize) -> u32 {
         let Some(_busy) = Self::enter() else { return 0 };
-        if self.has_stack(room::CAPTURE_BYTES) {
+        // In a forked child only if that takes no lock that is not the recorder's.
+        let unwinds = process::generation() == 0 || platform::unwinds_without_lock();
+        if unwinds && self.has_stack(room::CAPTURE_BYTES) {
             site::enter(area, source, stack_pointer)
         } else if self.has_stack(room::COLD_BYTES) {
             process::intern_site(source, &[])

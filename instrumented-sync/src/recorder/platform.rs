@@ -329,6 +329,28 @@ unsafe fn module(entry: &libc::dl_phdr_info) -> Option<Module<'_>> {
     Some(Module { base, start, end, build_id, name })
 }
 
+/// Whether the unwinder finds modules without the loader's lock, which in a forked child may belong to nobody: glibc
+/// has a function for it from 2.35 on, and the unwinder that comes with such a glibc uses it. Other C libraries mend
+/// the lock in the child.
+pub(super) fn unwinds_without_lock() -> bool {
+    #[cfg(target_env = "gnu")]
+    {
+        // SAFETY: no precondition; the string is a constant of the C library.
+        let version = unsafe { std::ffi::CStr::from_ptr(libc::gnu_get_libc_version()) };
+        is_at_least(version.to_bytes(), (2, 35))
+    }
+    #[cfg(not(target_env = "gnu"))]
+    true
+}
+
+/// Whether a version, of two numbers at least, is no older than that.
+#[cfg(any(test, target_env = "gnu"))]
+fn is_at_least(version: &[u8], oldest: (u32, u32)) -> bool {
+    let mut numbers = version.split(|byte| *byte == b'.').map(|number| std::str::from_utf8(number).ok()?.parse().ok());
+    let mut next = || numbers.next().flatten();
+    matches!((next(), next()), (Some(major), Some(minor)) if (major, minor) >= oldest)
+}
+
 /// Finds the GNU build id among ELF notes: name length, content length, type, name and content, padded to 4.
 fn build_id(mut notes: &[u8]) -> Option<&[u8]> {
     const NT_GNU_BUILD_ID: u32 = 3;
@@ -347,6 +369,13 @@ fn build_id(mut notes: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        let is_new = |version: &str| is_at_least(version.as_bytes(), (2, 35));
+        assert!(["2.35", "2.36", "2.100", "3.0", "2.35.9000"].map(is_new).into_iter().all(|is_new| is_new));
+        assert!(["2.34", "2.4", "1.99", "2", "", "2.x"].map(is_new).into_iter().all(|is_new| !is_new));
+    }
 
     #[test]
     fn the_executable_is_a_module_with_this_function_in_it() {

@@ -72,6 +72,72 @@ fn a_program_outlives_its_directory() {
     }
 }
 
+#[test]
+fn a_program_outlives_a_new_name_of_its_directory() {
+    let parent = tempfile::tempdir().unwrap();
+    let (dir, moved) = (parent.path().join("trace"), parent.path().join("moved"));
+    let mut program = start(&mut command("directory::goes_on", &dir));
+    assert!(program.heard("recording"));
+    fs::rename(&dir, &moved).unwrap();
+    program.go();
+    assert_eq!(program.end().code(), Some(7));
+    assert!(!dir.exists(), "the directory is not made again");
+    let trace = Trace::only(&moved);
+    assert_eq!(trace.header.stopped, Stopped::DirectoryGone);
+    assert!(trace.n_lost() > 0 && trace.header.exited);
+    trace.labelled("a label of some length for lock 9");
+}
+
+/// As [`goes_on`], as a user who may not write everywhere; then it forks.
+pub(crate) fn goes_on_without_privileges() {
+    gives_up_privileges();
+    work(10);
+    tell("recording");
+    wait_for_go();
+    work(10_000);
+    // SAFETY: the child locks, and ends; no other thread is left.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        *Mutex::new(0).lock().unwrap() += 1;
+        // SAFETY: no precondition.
+        unsafe { libc::_exit(3) };
+    }
+    let mut status = 0;
+    // SAFETY: a valid place for the answer.
+    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+    assert_eq!(libc::WEXITSTATUS(status), 3);
+    std::process::exit(7);
+}
+
+#[test]
+fn a_program_outlives_the_right_to_write_into_its_directory() {
+    for mode in [0o500, 0o000] {
+        let parent = tempfile::tempdir().unwrap();
+        fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let dir = parent.path().join("trace");
+        fs::create_dir(&dir).unwrap();
+        // Where that fails the program is of the user that this is.
+        give_to_nobody(&dir);
+        let mut program = start(&mut command("directory::goes_on_without_privileges", &dir));
+        assert!(program.heard("recording"));
+        fs::set_permissions(&dir, fs::Permissions::from_mode(mode)).unwrap();
+        program.go();
+        assert_eq!(program.end().code(), Some(7));
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).unwrap();
+        // The child could not make a file.
+        let trace = Trace::only(&dir);
+        if mode == 0o500 {
+            // The file that is there can still be opened.
+            rules::check(&trace, Ending::Exit);
+            assert_eq!(trace.header.stopped, Stopped::No);
+            trace.labelled("a label of some length for lock 9999");
+        } else {
+            assert!(trace.n_lost() > 0 && trace.header.exited);
+            assert_eq!(trace.header.stopped, Stopped::Other);
+        }
+    }
+}
+
 /// Finds that it is not recorded, asks why, and works.
 pub(crate) fn is_refused() {
     let lock = Mutex::new(0);
@@ -111,8 +177,8 @@ fn a_directory_that_cannot_be_made_is_refused() {
     is_refused_because(Path::new("/proc/no/such/place"), "cannot record into /proc/no/such/place");
 }
 
-/// Gives up the privileges that would let it write anywhere, then plays [`is_refused`].
-pub(crate) fn without_privileges() {
+/// Becomes a user who may not do everything.
+pub(crate) fn gives_up_privileges() {
     // SAFETY: no precondition.
     unsafe {
         if libc::geteuid() == 0 {
@@ -120,6 +186,11 @@ pub(crate) fn without_privileges() {
             assert_eq!(libc::setuid(NOBODY), 0);
         }
     }
+}
+
+/// Gives up the privileges that would let it write anywhere, then plays [`is_refused`].
+pub(crate) fn without_privileges() {
+    gives_up_privileges();
     if env::var(REFUSAL).unwrap().is_empty() {
         // The marker admits the program, but it cannot make its file.
         work(10);

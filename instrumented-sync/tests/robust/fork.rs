@@ -9,7 +9,7 @@ use instrumented_sync::{Barrier, Mutex, OnceLock, RwLock, label, thread};
 use std::{
     fs,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -22,16 +22,21 @@ static HELD: Mutex<u32> = Mutex::new(0);
 static READ: RwLock<u32> = RwLock::new(0);
 static BARRIER: Barrier = Barrier::new(2);
 static MADE: OnceLock<u32> = OnceLock::new();
+static SHARED: Mutex<u64> = Mutex::new(0);
+static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Forks; the child runs `f` and goes through an orderly exit. Returns the child's id.
 fn fork(f: impl FnOnce()) -> libc::pid_t {
-    // SAFETY: the child does what the programs do that these tests are about: it uses memory, locks and threads.
-    // None of it is allowed by POSIX after a fork with several threads; all of it works with glibc's allocator.
+    // SAFETY: the child does what the programs do that these tests are about: it uses memory and locks, which POSIX
+    // does not allow after a fork with several threads, and which works with glibc's allocator. It starts threads only
+    // if no other thread of its parent can be in the middle of starting or ending one: std has a lock of its own there,
+    // which it also takes in its own exit. So the child goes through that of C.
     let pid = unsafe { libc::fork() };
     assert!(pid >= 0);
     if pid == 0 {
         let panicked = catch_unwind(AssertUnwindSafe(f)).is_err();
-        std::process::exit(i32::from(panicked));
+        // SAFETY: no other thread of the child is left.
+        unsafe { libc::exit(i32::from(panicked)) };
     }
     pid
 }
@@ -181,21 +186,48 @@ fn n_forks() -> u32 {
     if crate::same::full() { 1000 } else { 50 }
 }
 
-/// Forks while other threads do what takes the recorder's lock.
-pub(crate) fn under_fire() {
-    static STOP: AtomicBool = AtomicBool::new(false);
-    static SHARED: Mutex<u64> = Mutex::new(0);
+/// Forks so often, once another thread runs `work`, each time with a lock held, and lets each child go on before the
+/// next.
+fn forks_beside(n_forks: u32, work: impl Fn() + Send + 'static, child: impl Fn(u32)) {
     label(&SHARED, "shared");
-    let names = thread::spawn(|| {
-        for n in 0_u64.. {
-            let fresh = Mutex::new(n);
-            label(&fresh, "fresh");
-            drop(fresh.lock().unwrap());
-            if STOP.load(Relaxed) {
-                break;
-            }
+    let runs = std::sync::Arc::new(AtomicBool::new(false));
+    let has_begun = std::sync::Arc::clone(&runs);
+    let worker = thread::spawn(move || {
+        while !STOP.load(Relaxed) {
+            work();
+            // Past what std does to begin a thread.
+            has_begun.store(true, Relaxed);
         }
     });
+    while !runs.load(Relaxed) {
+        thread::yield_now();
+    }
+    for n in 0..n_forks {
+        *SHARED.lock().unwrap() += 1;
+        let guard = SHARED.lock().unwrap();
+        let pid = fork(|| {
+            drop(guard);
+            let own = Mutex::new(n);
+            label(&own, "own");
+            *own.lock().unwrap() += 1;
+            child(n);
+        });
+        wait_for(pid);
+    }
+    STOP.store(true, Relaxed);
+    worker.join().unwrap();
+}
+
+/// What takes the recorder's lock: new objects, and names in the dictionary.
+fn names_something() {
+    let fresh = Mutex::new(0);
+    label(&fresh, "fresh");
+    drop(fresh.lock().unwrap());
+}
+
+/// Forks while other threads do what takes the recorder's lock, the loader's, and std's of starting threads. Of these
+/// only the first is free in the child for certain, so the child has one thread.
+pub(crate) fn under_fire() {
     let starts = thread::spawn(|| {
         while !STOP.load(Relaxed) {
             // Each with a stack of its own depth, and so with new sites.
@@ -212,38 +244,55 @@ pub(crate) fn under_fire() {
             unsafe { libc::dl_iterate_phdr(Some(visit), std::ptr::null_mut()) };
         }
     });
-    for n in 0..n_forks() {
-        *SHARED.lock().unwrap() += 1;
-        let guard = SHARED.lock().unwrap();
-        let pid = fork(|| {
-            drop(guard);
-            let own = Mutex::new(n);
-            label(&own, "own");
-            *own.lock().unwrap() += 1;
-            thread::spawn(|| *SHARED.lock().unwrap() += 1).join().unwrap();
-        });
-        wait_for(pid);
-    }
-    STOP.store(true, Relaxed);
+    forks_beside(n_forks(), names_something, |n| {
+        // By a new site, whose stack is captured.
+        *SHARED.lock().unwrap() += u64::from(n);
+        drop(READ.read().unwrap());
+    });
     modules.join().unwrap();
-    names.join().unwrap();
     starts.join().unwrap();
+}
+
+/// Forks while another thread takes the recorder's lock and no other; the child starts threads.
+pub(crate) fn beside_names() {
+    forks_beside(n_forks() / 5, names_something, |_| {
+        thread::spawn(|| *SHARED.lock().unwrap() += 1).join().unwrap();
+    });
+}
+
+/// Runs a program that forks; checks one trace after the other, since a thousand take a gigabyte.
+fn check_all(role: &str, n_forks: u32) {
+    let dir = tempfile::tempdir().unwrap();
+    run(&mut command(role, dir.path()));
+    let mut paths = crate::support::process_files(dir.path());
+    let is_parent = |path: &PathBuf| Trace::read(path).is_some_and(|trace| trace.header.forked_from.is_none());
+    let parent = paths.iter().position(is_parent).expect("the parent is recorded");
+    let parent = Trace::read(&paths.remove(parent)).unwrap();
+    rules::check(&parent, Ending::Exit);
+    assert_eq!(paths.len(), n_forks as usize);
+    for path in paths {
+        check_fork(&parent, &Trace::read(&path).unwrap());
+    }
+}
+
+fn check_fork(parent: &Trace, child: &Trace) {
+    let shared = parent.labelled("shared");
+    assert!(child.header.exited && child.n_lost() == 0);
+    assert_eq!(child.header.forked_from.map(|(pid, _, _)| pid), Some(parent.header.pid));
+    child.threads.iter().for_each(rules::check_holds);
+    rules::check_dictionary(child);
+    assert!(child.threads.iter().all(|thread| thread.segments[0] == 0));
+    let acquires = child.events().filter(|event| event.kind() == Kind::ACQUIRE && event.object().0 == shared);
+    assert_eq!(acquires.count(), 2, "the inherited hold and one more");
+    child.labelled("own");
 }
 
 #[test]
 fn a_fork_at_any_moment_leaves_a_child_that_works() {
-    let (parent, children) = parent_and_children("fork::under_fire");
-    rules::check(&parent, Ending::Exit);
-    let shared = parent.labelled("shared");
-    assert_eq!(children.len(), n_forks() as usize);
-    for child in children {
-        assert!(child.header.exited && child.n_lost() == 0);
-        assert_eq!(child.header.forked_from.map(|(pid, _, _)| pid), Some(parent.header.pid));
-        child.threads.iter().for_each(rules::check_holds);
-        rules::check_dictionary(&child);
-        assert!(child.threads.iter().all(|thread| thread.segments[0] == 0));
-        let acquires = child.events().filter(|event| event.kind() == Kind::ACQUIRE && event.object().0 == shared);
-        assert_eq!(acquires.count(), 2, "the inherited hold and the thread's own");
-        child.labelled("own");
-    }
+    check_all("fork::under_fire", n_forks());
+}
+
+#[test]
+fn a_fork_beside_threads_that_lock_leaves_a_child_that_starts_threads() {
+    check_all("fork::beside_names", n_forks() / 5);
 }

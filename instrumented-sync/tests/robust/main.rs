@@ -21,6 +21,7 @@ mod fork;
 mod holds;
 mod kill;
 mod limit;
+mod nested;
 mod same;
 mod secure;
 mod signal;
@@ -33,6 +34,7 @@ const ROLES: &[(&str, fn())] = &[
     ("channels::made_before", channels::made_before),
     ("channels::made_here", channels::made_here),
     ("directory::goes_on", directory::goes_on),
+    ("directory::goes_on_without_privileges", directory::goes_on_without_privileges),
     ("directory::is_refused", directory::is_refused),
     ("directory::locks_once", directory::locks_once),
     ("directory::without_privileges", directory::without_privileges),
@@ -41,12 +43,14 @@ const ROLES: &[(&str, fn())] = &[
     ("ends::in_destructors", ends::in_destructors),
     ("ends::in_foreign_destructors", ends::in_foreign_destructors),
     ("ends::unwinds", ends::unwinds),
+    ("fork::beside_names", fork::beside_names),
     ("fork::child_goes_on", fork::child_goes_on),
     ("fork::grandchild_goes_on", fork::grandchild_goes_on),
     ("fork::under_fire", fork::under_fire),
     ("holds::many", holds::many),
     ("kill::numbered", kill::numbered),
     ("limit::works", limit::works),
+    ("nested::waits", nested::waits),
     ("secure::locks", secure::locks),
     ("signal::interrupted", signal::interrupted),
     ("stack::begins", stack::begins),

@@ -20,7 +20,7 @@ use std::{
     process::ExitStatus,
     time::{Duration, Instant},
 };
-use trace_format::{MAX_BYTES_VARIABLE, TRACE_VARIABLE};
+use trace_format::{Kind, MAX_BYTES_VARIABLE, TRACE_VARIABLE};
 
 /// The programs that are run with and without recording.
 pub(crate) const ROLES: &[(&str, fn())] = &[
@@ -30,6 +30,8 @@ pub(crate) const ROLES: &[(&str, fn())] = &[
     ("same::ends::is_killed", ends::is_killed),
     ("same::ends::exits_inside", ends::exits_inside),
     ("same::ends::exits_elsewhere", ends::exits_elsewhere),
+    ("same::ends::exits_among_many", ends::exits_among_many),
+    ("same::ends::leaves_main", ends::leaves_main),
     ("same::ends::outlives_main", ends::outlives_main),
     ("same::forks::execs", forks::execs),
     ("same::forks::spawns", forks::spawns),
@@ -40,6 +42,7 @@ pub(crate) const ROLES: &[(&str, fn())] = &[
     ("same::limits::no_descriptor", limits::no_descriptor),
     ("same::limits::no_descriptor_from_the_start", limits::no_descriptor_from_the_start),
     ("same::limits::no_memory", limits::no_memory),
+    ("same::limits::no_threads", limits::no_threads),
     ("same::limits::short_files", limits::short_files),
     ("same::limits::short_files_ignored", limits::short_files_ignored),
     ("same::limits::no_mappings", limits::no_mappings),
@@ -49,6 +52,10 @@ pub(crate) const ROLES: &[(&str, fn())] = &[
     ("same::panics::in_threads", panics::in_threads),
     ("same::panics::in_guarded_values", panics::in_guarded_values),
     ("same::panics::in_tasks", panics::in_tasks),
+    ("same::panics::in_resources", panics::in_resources),
+    ("same::panics::in_sections", panics::in_sections),
+    ("same::panics::in_wakers", panics::in_wakers),
+    ("same::panics::in_futures", panics::in_futures),
     ("same::panics::twice", panics::twice),
     ("same::panics::to_the_end", panics::to_the_end),
     ("same::signals::ticking", signals::ticking),
@@ -149,20 +156,30 @@ fn check(module: &str, trace: impl Fn(&str, &[Trace])) {
 }
 
 fn is_recorded(traces: &[Trace]) -> bool {
-    traces.iter().any(|trace| trace.count(trace_format::Kind::ACQUIRE) > 0)
+    traces.iter().any(|trace| trace.count(Kind::ACQUIRE) > 0)
 }
 
 #[test]
 fn panics_are_the_same() {
-    check("panics", |name, traces| assert!(is_recorded(traces), "{name}"));
+    check("panics", |name, traces| {
+        assert!(is_recorded(traces), "{name}");
+        if name.starts_with("in_") {
+            rules::check(&traces[0], rules::Ending::Exit);
+            assert!(traces[0].slots().iter().all(|slot| slot.n_holds == 0 && slot.wait.is_none()), "{name}");
+            assert_eq!(traces[0].count(Kind::SIGNAL_BEGIN), traces[0].count(Kind::SIGNAL_END), "{name}");
+        }
+    });
 }
 
 #[test]
 fn ends_are_the_same() {
     check("ends", |name, traces| {
         assert!(is_recorded(traces), "{name}");
-        let by_exit = name.starts_with("exits") || name == "outlives_main";
+        let by_exit = name.starts_with("exits") || name.ends_with("main");
         assert_eq!(traces[0].header.exited, by_exit, "{name}");
+        if name == "leaves_main" {
+            ends::check_leaves_main(&traces[0]);
+        }
     });
 }
 
@@ -193,6 +210,7 @@ fn limits_are_the_same() {
     check("limits", |name, traces| match name {
         // Without a file nothing can be counted.
         "no_descriptor_from_the_start" => assert!(traces.is_empty()),
+        "no_threads" => limits::check_no_threads(&traces[0]),
         _ => assert!(traces[0].n_lost() > 0 && is_recorded(traces), "{name}: {} lost", traces[0].n_lost()),
     });
 }

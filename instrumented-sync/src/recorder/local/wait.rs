@@ -25,14 +25,8 @@ impl Local {
         let (slot, outer) = (self.slot.get(), self.n_waits.get());
         // Before anything else: a handler that comes from here on is inside this wait.
         self.n_waits.set(outer + 1);
-        if let Some(place) = self.interrupted(outer) {
-            // Relaxed: this thread wrote it.
-            let is_waiting = slot.load(word::EPOCH, Relaxed) & 1 == 1;
-            for (saved, word) in place.iter().zip([word::WAIT, word::WAIT + 1, word::WAIT_OBJECT, word::SINCE_NS]) {
-                // Relaxed: as above; this thread also reads it back.
-                saved.store(if is_waiting { slot.load(word, Relaxed) } else { 0 }, Relaxed);
-            }
-            slot::end_wait(&slot);
+        if outer > 0 {
+            self.interrupt(outer);
         }
         publish(slot, wait, second, process::elapsed_ns());
     }
@@ -50,6 +44,22 @@ impl Local {
                 publish(slot, Event::from_words([load(first), load(second)]), load(object), load(since_ns));
             }
         }
+    }
+
+    /// Keeps the wait that wait number `n` interrupts, if there is a place, and ends it for readers in any case: who
+    /// looks twice takes what has one epoch for one wait.
+    #[cold]
+    fn interrupt(&self, n: usize) {
+        let slot = self.slot.get();
+        if let Some(place) = self.interrupted(n) {
+            // Relaxed: this thread wrote it.
+            let is_waiting = slot.load(word::EPOCH, Relaxed) & 1 == 1;
+            for (saved, word) in place.iter().zip([word::WAIT, word::WAIT + 1, word::WAIT_OBJECT, word::SINCE_NS]) {
+                // Relaxed: as above; this thread also reads it back.
+                saved.store(if is_waiting { slot.load(word, Relaxed) } else { 0 }, Relaxed);
+            }
+        }
+        slot::end_wait(&slot);
     }
 
     /// Where the wait is kept that is interrupted by wait number `n`; the first, number 0, interrupts none.

@@ -5,7 +5,10 @@ use crate::support::Trace;
 use instrumented_sync::{Mutex, RwLock, label, thread};
 use std::{
     process::Command,
-    sync::atomic::{AtomicBool, AtomicI32, Ordering::SeqCst},
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, AtomicI32, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
 use trace_format::{Event, Kind};
@@ -43,13 +46,20 @@ fn ending(pid: libc::pid_t) -> i32 {
 
 /// Runs `f` while other threads lock and make locks.
 fn under_fire(f: impl FnOnce()) {
-    let work = || {
+    // Past what std does to begin a thread: a lock of its own may be held there, for ever in a child.
+    let begun = Arc::new(Barrier::new(3));
+    let work = |begun: Arc<Barrier>| {
+        begun.wait();
         while !STOP.load(SeqCst) {
             *SHARED.lock().unwrap() += 1;
             drop(Mutex::new(0).lock().unwrap());
         }
     };
-    let workers = [thread::spawn(work), thread::spawn(work)];
+    let workers = [0, 1].map(|_| {
+        let begun = Arc::clone(&begun);
+        thread::spawn(move || work(begun))
+    });
+    begun.wait();
     f();
     STOP.store(true, SeqCst);
     for worker in workers {

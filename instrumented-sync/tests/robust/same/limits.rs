@@ -1,8 +1,16 @@
 //! Limits of the operating system that are reached: the program goes on, and what was lost is counted.
 
 use super::say;
+use crate::{
+    directory::{give_to_nobody, gives_up_privileges},
+    support::{
+        Trace,
+        rules::{self, Ending},
+    },
+};
 use instrumented_sync::{Mutex, label, thread};
-use std::io::Write;
+use std::{io::Write, path::Path};
+use trace_format::{Kind, TRACE_VARIABLE};
 
 static SHARED: Mutex<u64> = Mutex::new(0);
 
@@ -18,13 +26,15 @@ fn work() {
     }
 }
 
-fn limit(resource: libc::__rlimit_resource_t, soft: u64) {
+/// Sets a limit; returns what it was.
+fn limit(resource: libc::__rlimit_resource_t, soft: u64) -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: valid places.
     unsafe {
         assert_eq!(libc::getrlimit(resource, &raw mut limit), 0);
-        limit.rlim_cur = soft.min(limit.rlim_max);
+        let before = std::mem::replace(&mut limit.rlim_cur, soft.min(limit.rlim_max));
         assert_eq!(libc::setrlimit(resource, &raw const limit), 0);
+        before
     }
 }
 
@@ -100,5 +110,50 @@ pub(crate) fn no_mappings() {
     for mapping in mappings {
         // SAFETY: nobody uses it.
         unsafe { libc::munmap(mapping, 4096) };
+    }
+}
+
+/// By a user whose limits count, which root's do not: no thread can be started, until one can again.
+pub(crate) fn no_threads() {
+    if let Some(dir) = std::env::var_os(TRACE_VARIABLE) {
+        give_to_nobody(Path::new(&dir));
+    }
+    gives_up_privileges();
+    *SHARED.lock().unwrap() += 1;
+    let before = limit(libc::RLIMIT_NPROC, 0);
+    let start = || thread::Builder::new().spawn(|| *SHARED.lock().unwrap() += 1);
+    let error = match start() {
+        Ok(started) => {
+            started.join().unwrap();
+            label(&SHARED, "the limit is ignored");
+            say("the limit is ignored");
+            return;
+        }
+        Err(error) => error,
+    };
+    say(format_args!("{:?} {:?}", error.kind(), error.raw_os_error()));
+    for _ in 0..100 {
+        let _held = SHARED.lock().unwrap();
+        assert_eq!(start().unwrap_err().raw_os_error(), error.raw_os_error());
+    }
+    thread::scope(|scope| {
+        let scoped = thread::Builder::new().spawn_scoped(scope, || ());
+        assert_eq!(scoped.unwrap_err().raw_os_error(), error.raw_os_error());
+    });
+    say(std::panic::catch_unwind(|| thread::spawn(|| ())).is_err());
+    limit(libc::RLIMIT_NPROC, before);
+    start().unwrap().join().unwrap();
+    say(*SHARED.lock().unwrap());
+}
+
+/// Each thread that was announced is one that ran or one that could not be started.
+pub(super) fn check_no_threads(trace: &Trace) {
+    rules::check(trace, Ending::Exit);
+    let n_failed = trace.count(Kind::FORK_FAILED);
+    if trace.labels.values().any(|label| label == "the limit is ignored") {
+        println!("skipped: this user may start any number of threads");
+        assert_eq!(n_failed, 0);
+    } else {
+        assert_eq!((n_failed, trace.count(Kind::FORK)), (103, 104));
     }
 }

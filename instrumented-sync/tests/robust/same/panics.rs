@@ -1,12 +1,18 @@
 //! Panics in whatever of the program runs inside a recorded operation.
 
 use super::say;
-use instrumented_sync::{Condvar, LazyLock, Mutex, Once, OnceLock, RwLock, mpsc, task, thread};
+use instrumented_sync::{
+    Condvar, LazyLock, Mutex, Once, OnceLock, RwLock, mpsc,
+    resource::{Mode, Resource},
+    signal, task, thread,
+};
 use std::{
     fmt,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind, panic_any, set_hook},
-    task::{Context, Poll, Waker},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
@@ -150,6 +156,107 @@ pub(crate) fn in_tasks() {
     drop(future);
     caught("block_on", || task::block_on(async { panic_any("blocked on") }));
     caught("another", || task::block_on(async { *lock.lock().unwrap_err().into_inner() }));
+}
+
+pub(crate) fn in_resources() {
+    static RESOURCE: Resource = Resource::new("explosive");
+    hook_locks();
+    caught("request", || {
+        let _request = RESOURCE.request(Mode::Exclusive);
+        panic_any("requested");
+    });
+    caught("request that is granted", || {
+        let _holding = RESOURCE.request(Mode::Shared).acquired();
+        panic_any("granted");
+    });
+    caught("holding", || {
+        let _holding = RESOURCE.acquired(Mode::Exclusive);
+        drop(Explosive);
+    });
+    caught("holding that is dropped first", || {
+        let _explosive = Explosive;
+        let _holding = RESOURCE.acquired(Mode::Exclusive);
+    });
+    caught("wait", || {
+        let _wait = RESOURCE.wait();
+        panic_any("waiting");
+    });
+    caught("wait with a time", || {
+        let _wait = RESOURCE.wait_timed();
+        drop(Explosive);
+    });
+    drop(RESOURCE.acquired(Mode::Exclusive));
+}
+
+pub(crate) fn in_sections() {
+    hook_locks();
+    let lock = Mutex::new(0);
+    caught("section", || signal::section(10, || panic_any("section")));
+    caught("section with a destructor", || signal::section(10, || drop(Explosive)));
+    caught("outer section", || {
+        signal::section(10, || {
+            caught("inner section", || {
+                signal::section(12, || {
+                    let _held = lock.lock().unwrap();
+                    panic_any("inner section");
+                });
+            });
+            say(lock.is_poisoned());
+            panic_any("outer section");
+        });
+    });
+    say(signal::section(10, || lock.try_lock().is_err()));
+}
+
+/// Panics when it is told to wake somebody.
+struct ExplosiveWaker;
+
+impl Wake for ExplosiveWaker {
+    fn wake(self: Arc<Self>) {
+        panic_any("wake");
+    }
+}
+
+pub(crate) fn in_wakers() {
+    hook_locks();
+    let lock = task::Mutex::new(0);
+    let waker = Waker::from(Arc::new(ExplosiveWaker));
+    {
+        let held = lock.try_lock().unwrap();
+        let mut next = pin!(task::record("woken by a panic", async { *lock.lock().await += 1 }));
+        caught("poll", || assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending()));
+        caught("release", || drop(held));
+        caught("poll of what was granted", || {
+            assert!(next.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        });
+    }
+    say(lock.into_inner());
+}
+
+pub(crate) fn in_futures() {
+    hook_locks();
+    let lock = task::Mutex::new(Some(Explosive));
+    caught("task by hand", || {
+        let task = task::Task::new("by hand");
+        let mut context = Context::from_waker(Waker::noop());
+        caught("its poll", || task.poll(&mut context, |_| panic_any("by hand")));
+        task.poll(&mut context, |_| say("polled again"));
+    });
+    caught("drop of a future", || {
+        let explosive = Explosive;
+        drop(task::record("never polled", async move { std::mem::forget(explosive) }));
+    });
+    caught("assignment", || task::block_on(async { *lock.lock().await = None }));
+    caught("guard", || {
+        task::block_on(async {
+            let _held = lock.lock().await;
+            panic_any("guarded");
+        });
+    });
+    say(lock.into_inner().is_none());
+    let workers = task::Workers::new();
+    workers.enter();
+    caught("task of workers", || task::block_on(workers.record("worked", async { panic_any("worked") })));
 }
 
 /// A panic while a panic unwinds: std ends the program.
