@@ -99,9 +99,10 @@ pub(super) fn enter(area: Area, source: Source, stack_pointer: usize) -> u32 {
 fn word_at(stack_pointer: usize, words: usize) -> u64 {
     let place = std::ptr::with_exposed_provenance::<u64>(stack_pointer + words * 8);
     // SAFETY: the stack pointer is that of a live frame of this thread, and when the entry was made there was a
-    // return address at this place, above it: a stack is mapped from its pointer up to its base, of which the
-    // same stack pointer is the same distance away. The word may be anything; it is compared, not used. Volatile,
-    // since the compiler does not know that the word exists.
+    // return address at this place, above it. Callers ask outwards and stop at the first place that differs, so the
+    // return addresses below this one are those of then: the frames between are the same functions', of the same size,
+    // and the place lies in a live frame, whichever stack that is on. The word may be anything; it is compared, not
+    // used. Volatile, since the compiler does not know that the word exists.
     unsafe { place.read_volatile() }
 }
 

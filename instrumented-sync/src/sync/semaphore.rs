@@ -77,7 +77,8 @@ impl Semaphore {
         }
     }
 
-    /// Takes a permit; waits until there is one and everybody who came before has had theirs.
+    /// Takes a permit; waits until there is one and everybody who came before has had theirs. It is kept until
+    /// [`release`](Self::release) gives it back; [`access`](Self::access) has a guard do that.
     ///
     /// ```
     /// let slots = instrumented_sync::Semaphore::new(1);
@@ -108,6 +109,7 @@ impl Semaphore {
     /// assert!(slots.try_acquire());
     /// assert!(!slots.try_acquire());
     /// ```
+    #[must_use = "without knowing whether the permits were taken nobody can give them back"]
     #[track_caller]
     pub fn try_acquire(&self) -> bool {
         self.try_acquire_at(1, Location::caller())
@@ -120,6 +122,7 @@ impl Semaphore {
     /// assert!(!slots.try_acquire_many(4));
     /// assert!(slots.try_acquire_many(3));
     /// ```
+    #[must_use = "without knowing whether the permits were taken nobody can give them back"]
     #[track_caller]
     pub fn try_acquire_many(&self, n: usize) -> bool {
         self.try_acquire_at(n, Location::caller())
@@ -134,6 +137,7 @@ impl Semaphore {
     /// assert!(slots.acquire_timeout(Duration::from_millis(1)));
     /// assert!(!slots.acquire_timeout(Duration::from_millis(1)));
     /// ```
+    #[must_use = "without knowing whether the permits were taken nobody can give them back"]
     #[track_caller]
     pub fn acquire_timeout(&self, timeout: Duration) -> bool {
         self.obtain(1, Deadline::after(timeout), Location::caller()).is_some()

@@ -115,10 +115,13 @@ impl<'scope> Scope<'scope, '_> {
         let run: Box<dyn FnOnce() + Send + 'static> = unsafe { mem::transmute(run) };
         let running = Arc::clone(&self.running);
         running.begin();
+        let ends = Arc::clone(&running);
         let handle = builder.spawn(move || {
             run();
-            running.end();
-        })?;
+            ends.end();
+        });
+        // A thread that was not started has ended.
+        let handle = handle.inspect_err(|_| running.end())?;
         Ok(ScopedJoinHandle { handle, value, scope: PhantomData })
     }
 }
