@@ -175,7 +175,7 @@ fn proof(proven: &Proven, of: &Replayable, trace: &Trace, model: &Model) -> Opti
     let changes_places = prediction::reordered_locks(&of.history, schedule).iter().any(is_mute);
     let mute =
         changes_places.then_some("it has sections change places of a lock of which it is not known what it guards");
-    let doubt = mute.or_else(|| of.doubt(model, schedule.steps(&of.history)));
+    let doubt = mute.or_else(|| of.doubt(model, schedule.steps(&of.history), !proven.is_sync_preserving));
     let link = |(at, index): (usize, &u32)| {
         let wanting = of.history.operations.get(*index as usize)?;
         let before = blocked.get((at + blocked.len() - 1) % blocked.len())?;

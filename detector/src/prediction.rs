@@ -58,6 +58,9 @@ const CHOICES_MAX: usize = 64;
 /// What the searches for schedules may do, all together: a few seconds.
 const BUDGET: Budget = Budget { states: 200_000, operations: 100_000_000 };
 
+/// Operations that are replayed, all schedules together: a few seconds. What goes beyond is open.
+const REPLAYED_MAX: u64 = 400_000_000;
+
 /// What can be said of the deadlocks of a history.
 #[derive(Clone, Debug, Default)]
 pub struct Prediction {
@@ -95,6 +98,7 @@ pub fn predict(history: &History) -> Prediction {
         past: &past,
         history,
         replay: None,
+        replays_left: REPLAYED_MAX,
         seen: FxHashSet::default(),
         rejected: Vec::new(),
         prediction: Prediction::default(),
@@ -140,6 +144,8 @@ struct Predicting<'a> {
     history: &'a History,
     /// Made when there is something to replay.
     replay: Option<Replay<'a>>,
+    /// Operations that may still be replayed.
+    replays_left: u64,
     /// What was found: thread, lock and place of each acquire, in cycle order.
     seen: FxHashSet<Vec<(u32, u32, u32)>>,
     /// Patterns that the closure rejects, for some choice of places at least.
@@ -258,6 +264,12 @@ impl Predicting<'_> {
     /// Replays a schedule; it counts if it survives.
     fn proven(&mut self, key: Vec<(u32, u32, u32)>, witness: Witness, is_sync_preserving: bool) {
         self.seen.insert(key);
+        let n = self.history.operations.len() as u64;
+        if self.replays_left < n {
+            self.prediction.open.push(witness.blocked);
+            return;
+        }
+        self.replays_left -= n;
         let replay = self.replay.get_or_insert_with(|| Replay::new(self.history));
         match replay.check(&witness) {
             Ok(()) => self.prediction.proven.push(Proven { witness, is_sync_preserving }),

@@ -7,7 +7,9 @@ mod outside;
 #[path = "road/watch.rs"]
 mod watch;
 
-use outside::{build, check, copy_crate, findings, ids, line_of, outside, program, read_report, run, tool};
+use outside::{
+    build, check, copy_crate, findings, ids, line_of, outside, program, read_report, run, run_command, tool,
+};
 use serde_json::Value;
 use std::{
     env, fs,
@@ -181,4 +183,35 @@ fn a_release_build_without_line_tables_names_functions_and_gives_one_hint() {
     assert!(report.contains("inversion::"), "functions are named: {report}");
     assert!(report.contains("src/bin/inversion.rs"), "sites are known without line tables: {report}");
     assert_eq!(report.matches("hint:").count(), 1, "{report}");
+}
+
+/// Of nests that cannot meet nothing is proven, whatever keeps them apart: it is not ruled out at most.
+#[test]
+fn what_cannot_meet_is_never_proven() {
+    let reasons = [
+        "flag",
+        "shown",
+        "cell",
+        "shared-atomic",
+        "created-by-a-third",
+        "poisoned",
+        "room",
+        "nothing-yet",
+        "time-over",
+        "is-finished",
+        "is-completed",
+        "is-set",
+        "is-not-set",
+        "is-held",
+        "is-open",
+        "permits",
+        "many-unparks",
+        "notified-too-early",
+        "guard-of-two",
+    ];
+    for reason in reasons {
+        let (report, _) = run_command(&[], &program("ordered"), &[reason]);
+        let certainties: Vec<_> = findings(&report).iter().map(|finding| finding["certainty"].clone()).collect();
+        assert!(!certainties.contains(&"proven".into()), "{reason}: {report:#}");
+    }
 }

@@ -156,6 +156,9 @@ impl<'a> Acquire<'a> {
                 granted();
             }
         }
+        if obtained.is_none() {
+            ready.observed();
+        }
         obtained.map(|native| (self.acquired(ready, flags), native))
     }
 

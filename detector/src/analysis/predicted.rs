@@ -29,13 +29,26 @@ pub struct Proof {
 }
 
 /// Proofs of the deadlocks of a history, told by `tell` in the terms of a model: thread, lock, place; none if it cannot.
-pub fn proofs(history: &History, tell: impl Fn(&Proven) -> Option<Proof>) -> Vec<Proof> {
-    prediction::predict(history).proven.iter().filter_map(tell).collect()
+pub fn proofs(history: &History, tell: impl Fn(&Proven) -> Option<Proof>) -> Proofs {
+    let prediction = prediction::predict(history);
+    Proofs {
+        found: prediction.proven.iter().filter_map(tell).collect(),
+        is_complete: prediction.open.is_empty() && !prediction.is_cut_short && prediction.failed.is_empty(),
+    }
+}
+
+/// What came of looking for proofs.
+#[derive(Clone, Debug, Default)]
+pub struct Proofs {
+    /// Those found.
+    pub found: Vec<Proof>,
+    /// Whether there are no others: no bound cut the search short.
+    pub is_complete: bool,
 }
 
 /// Lets findings of cycles of locks say what came of looking for schedules that reach them: those that a proof is about
 /// are proven, about the threads of the proof; of the others it is said why not. `processes` has what came of each.
-pub fn prove(findings: &mut [RawFinding], model: &Model, processes: &[(ProcessId, Result<Vec<Proof>, &str>)]) {
+pub fn prove(findings: &mut [RawFinding], model: &Model, processes: &[(ProcessId, Result<Proofs, &str>)]) {
     for finding in
         findings.iter_mut().filter(|found| (found.code, found.certainty) == (Code::LockOrder, Certainty::Possible))
     {
@@ -49,9 +62,12 @@ pub fn prove(findings: &mut [RawFinding], model: &Model, processes: &[(ProcessId
         let came_of_it = match of {
             None => "no schedule was looked for".to_owned(),
             Some((_, Err(why))) => format!("no schedule was looked for, since {why}"),
-            Some((_, Ok(_))) => "no schedule was found in which everybody sees what it saw".to_owned(),
+            Some((_, Ok(Proofs { is_complete: true, .. }))) => {
+                "no schedule was found in which everybody sees what it saw".to_owned()
+            }
+            Some((_, Ok(_))) => "no schedule was found before the search for one met its bound".to_owned(),
         };
-        let proofs = of.and_then(|(_, proofs)| proofs.as_ref().ok()).map_or(&[][..], Vec::as_slice);
+        let proofs = of.and_then(|(_, proofs)| proofs.as_ref().ok()).map_or(&[][..], |proofs| proofs.found.as_slice());
         let found = || proofs.iter().filter(is_it);
         let Some(proof) = found().find(|proof| proof.doubt.is_none()) else {
             if let Some(doubt) = found().find_map(|proof| proof.doubt) {

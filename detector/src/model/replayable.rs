@@ -14,10 +14,10 @@ use super::{Model, ObjectId, ProcessId, Site, SiteId, ThreadId};
 use crate::{
     history::{History, Kind as Does, Mode, Names, Operation},
     merge::{self, FirstPass, Sink, Step},
-    source::{ProcessFile, Trace},
+    source::{ProcessFile, Trace, scan},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
-use trace_format::{Event, Flags, Kind, ObjectKind};
+use trace_format::{Event, Flags, Kind, MESSAGE_MAX, ObjectKind};
 
 /// Events beyond which a process is not gone through again: its history would need gigabytes.
 const EVENTS_MAX: u64 = 50_000_000;
@@ -32,8 +32,10 @@ pub struct Replayable {
     /// Ids of the objects in the file.
     ids: Vec<u64>,
     is_mute: Vec<bool>,
-    /// Operations that stand where a thread looked at something without waiting for it.
-    looks: FxHashSet<u32>,
+    /// Operations behind which nothing is proven, with the reason: what they found out is not in the history.
+    doubtful: FxHashMap<u32, &'static str>,
+    /// Operations that stand for waits on a condition variable: no proof has them beside sections that change places.
+    waits: FxHashSet<u32>,
 }
 
 /// How far up the line of a thread's starters its first one is looked for; a damaged trace may have a circle.
@@ -46,15 +48,15 @@ impl Replayable {
     }
 
     /// Why a schedule, given by its steps, proves nothing: something in it is ordered by what was not recorded.
-    pub fn doubt(&self, model: &Model, steps: impl Iterator<Item = u32>) -> Option<&'static str> {
+    pub fn doubt(&self, model: &Model, steps: impl Iterator<Item = u32>, is_reordered: bool) -> Option<&'static str> {
         let process = model.processes.get(self.process.idx())?;
         let mut is_in = vec![false; self.history.threads.len()];
         for index in steps {
-            if self.looks.contains(&index) {
-                return Some(
-                    "a thread in it looked at something without waiting for it (a failed try, `is_finished`, `is_open`, \
-                     `Debug`), which orders nothing",
-                );
+            if let Some(why) = self.doubtful.get(&index) {
+                return Some(why);
+            }
+            if is_reordered && self.waits.contains(&index) {
+                return Some("a notify in it may come before the wait that it ended");
             }
             is_in[self.history.operations[index as usize].thread as usize] = true;
         }
@@ -124,7 +126,11 @@ pub fn replayable(trace: &Trace, model: &Model, process: ProcessId) -> Result<Re
         sections: vec![Vec::new(); n_threads as usize],
         marked: vec![None; n_threads as usize],
         distrust: None,
-        looks: FxHashSet::default(),
+        doubtful: FxHashMap::default(),
+        waits: FxHashSet::default(),
+        bounded: bounded_channels(file, &first),
+        n_notifies: FxHashMap::default(),
+        wakes: Vec::new(),
     };
     let merged = merge::run(file, first, &mut writer);
     if merged.n_gaps > 0 || file.header.lost > 0 {
@@ -136,9 +142,9 @@ pub fn replayable(trace: &Trace, model: &Model, process: ProcessId) -> Result<Re
     writer.end();
     writer.history.variables = Names::unnamed(writer.n_variables);
     let ids = (0..n_objects).map(|object| merged.objects.id(object)).collect();
-    let is_mute = writer.data.of.iter().map(|(data, _)| *data == Data::Elsewhere).collect();
-    let (history, looks) = (writer.history, writer.looks);
-    Ok(Replayable { history, process, first_thread: first_thread as u32, ids, is_mute, looks })
+    let is_mute = writer.data.iter().map(|(data, _)| *data == Data::Elsewhere).collect();
+    let Writer { history, doubtful, waits, .. } = writer;
+    Ok(Replayable { history, process, first_thread: first_thread as u32, ids, is_mute, doubtful, waits })
 }
 
 /// What is known of the data that a lock guards.
@@ -156,6 +162,10 @@ enum Data {
 fn data_of(type_name: &str) -> Data {
     if type_name == "()" || type_name.is_empty() {
         return Data::Elsewhere;
+    }
+    // What a pointer leads to changes without it.
+    if type_name.contains('*') {
+        return Data::Shared;
     }
     let mut words =
         type_name.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).filter(|word| !word.is_empty());
@@ -182,7 +192,6 @@ const PLAIN_TYPES: &[&str] = &[
     "isize",
     "f32",
     "f64",
-    "mut",
     "alloc::string::String",
     "alloc::vec::Vec",
     "alloc::boxed::Box",
@@ -200,16 +209,44 @@ const PLAIN_TYPES: &[&str] = &[
     "std::ffi::os_str::OsString",
 ];
 
-/// What the objects of a file guard, by class and so by CREATE; nothing is known of those whose CREATE is missing.
-fn data_by_object(file: &ProcessFile, first: &FirstPass) -> Objects {
-    let classes = file.dictionary.classes.iter().map(|(id, class)| (*id, (data_of(&class.type_name), class.kind)));
-    Objects { classes: classes.collect(), of: vec![(Data::Elsewhere, ObjectKind::Unknown); first.objects.len()] }
+/// What the objects of a file guard, and what they are; nothing is known of those whose CREATE is missing.
+///
+/// In a pass of its own: the merge may come to a CREATE after the first acquires, if another thread than theirs recorded it.
+fn data_by_object(file: &ProcessFile, first: &FirstPass) -> Vec<(Data, ObjectKind)> {
+    let mut of = vec![(Data::Elsewhere, ObjectKind::Unknown); first.objects.len()];
+    scan(file, |event| {
+        if event.kind() == Kind::CREATE
+            && let Some(class) = file.dictionary.classes.get(&(event.seq() as u32))
+            && let Some(of) = of.get_mut(first.objects.find(event.object().0) as usize)
+        {
+            *of = (data_of(&class.type_name), class.kind);
+        }
+    });
+    of
 }
 
-struct Objects {
-    classes: FxHashMap<u32, (Data, ObjectKind)>,
-    of: Vec<(Data, ObjectKind)>,
+/// Channels with room for some messages: who sends may have waited for who receives, which is not in a history.
+fn bounded_channels(file: &ProcessFile, first: &FirstPass) -> FxHashSet<u32> {
+    let mut bounded = FxHashSet::default();
+    scan(file, |event| {
+        if event.kind() == Kind::CAPACITY && (1..MESSAGE_MAX).contains(&event.seq()) {
+            bounded.insert(first.objects.find(event.object().0));
+        }
+    });
+    bounded
 }
+
+/// Notifies of one object of which the merge keeps the order.
+const NOTIFIES_MAX: u64 = 256;
+
+const LOOKED: &str = "a thread in it found out that something was not so, or looked without waiting (a failed try, a time that \
+                      was over, `is_finished`, `Debug`), which orders nothing";
+const POISONED: &str = "a thread in it found a lock poisoned, which orders nothing";
+const PERMITS: &str = "permits of a semaphore are taken in it, of which a history does not know how many there are";
+const BOUNDED: &str = "messages go in it through a channel with bounded room, for which a sender may have waited";
+const MANY_NOTIFIES: &str = "it has a wait for an object that was notified more often than is kept";
+const OVERLAPPING: &str = "it reads under a shared lock data that may change under it";
+const UNTICKETED: &str = "it has a wait of which it is not known who ended it";
 
 /// A section that a thread is in.
 #[derive(Clone, Copy, Debug)]
@@ -227,14 +264,19 @@ struct Section {
 /// Takes the merged order down as a history.
 struct Writer {
     history: History,
-    data: Objects,
+    data: Vec<(Data, ObjectKind)>,
     /// One for each object, then one for each mark.
     n_variables: u32,
     sections: Vec<Vec<Section>>,
     /// Per thread the mark of its latest departure, and after how many operations that was.
     marked: Vec<Option<(u32, usize)>>,
     distrust: Option<&'static str>,
-    looks: FxHashSet<u32>,
+    doubtful: FxHashMap<u32, &'static str>,
+    waits: FxHashSet<u32>,
+    bounded: FxHashSet<u32>,
+    n_notifies: FxHashMap<u32, u64>,
+    /// Operations that stand for wake-ups, with their objects.
+    wakes: Vec<(u32, u32)>,
 }
 
 impl Sink for Writer {
@@ -245,16 +287,22 @@ impl Sink for Writer {
         match event.kind() {
             Kind::ACQUIRE => self.acquire(thread, object, event),
             Kind::RELEASE => self.release(thread, object, event),
-            Kind::CREATE => {
-                let data = self.data.classes.get(&(event.seq() as u32)).copied();
-                if let (Some(of), Some(data)) = (self.data.of.get_mut(object as usize), data) {
-                    *of = data;
-                }
+            Kind::LOOK | Kind::ACQUIRE_FAILED => self.doubt(thread, LOOKED),
+            Kind::RECEIVE_FAILED | Kind::SEND_FAILED if !event.flags().has(Flags::DISCONNECTED) => {
+                self.doubt(thread, LOOKED);
             }
-            // A time that is over could be over in any schedule; that there was nothing at once is known to this one.
-            Kind::LOOK => self.look(thread),
-            Kind::RECEIVE_FAILED | Kind::SEND_FAILED if event.flags() == Flags::NONE => self.look(thread),
-            Kind::SEND_FAILED if event.flags().has(Flags::TRY) => self.look(thread),
+            Kind::SEND if self.bounded.contains(&object) && self.kind(object) == ObjectKind::Channel => {
+                self.doubt(thread, BOUNDED);
+            }
+            Kind::WAIT if self.kind(object) == ObjectKind::Condvar => self.wait(thread, event),
+            Kind::WAKE if event.flags().has(Flags::TIMED_OUT) => self.doubt(thread, LOOKED),
+            Kind::WAKE => {
+                let at = self.push(thread, Does::Branch, 0);
+                self.wakes.push((at as u32, object));
+            }
+            Kind::NOTIFY => *self.n_notifies.entry(object).or_default() += 1,
+            // What was touched so far may have decided what the new thread does.
+            Kind::FORK => self.touch_early(thread),
             Kind::LOST => self.distrust = Some("some of its events are missing"),
             Kind::TASK_BEGIN => self.distrust = Some("its process runs tasks, which are not replayed"),
             Kind::UPGRADE | Kind::DOWNGRADE => {
@@ -292,9 +340,29 @@ impl Writer {
         self.history.operations.len() - 1
     }
 
-    fn look(&mut self, thread: u32) {
+    /// Nothing is proven behind this point of the thread.
+    fn doubt(&mut self, thread: u32, why: &'static str) {
         let at = self.push(thread, Does::Branch, 0);
-        self.looks.insert(at as u32);
+        self.doubtful.insert(at as u32, why);
+    }
+
+    fn kind(&self, object: u32) -> ObjectKind {
+        self.data.get(object as usize).map_or(ObjectKind::Unknown, |(_, kind)| *kind)
+    }
+
+    fn wait(&mut self, thread: u32, event: Event) {
+        let at = self.push(thread, Does::Branch, 0);
+        self.waits.insert(at as u32);
+        if event.seq() == 0 {
+            self.doubtful.insert(at as u32, UNTICKETED);
+        }
+    }
+
+    /// The thread's sections may have been touched from here on by others too.
+    fn touch_early(&mut self, thread: u32) {
+        for section in self.sections.get_mut(thread as usize).into_iter().flatten() {
+            section.late_read = section.late_read.or(Some(section.read));
+        }
     }
 
     fn acquire(&mut self, thread: u32, object: u32, event: Event) {
@@ -313,6 +381,12 @@ impl Writer {
             may_wait: !flags.has(Flags::TRY) && !flags.has(Flags::TIMED),
         };
         self.history.operations.push(operation);
+        if flags.has(Flags::POISONED) {
+            self.doubt(thread, POISONED);
+        }
+        if self.kind(object) == ObjectKind::Semaphore {
+            self.doubt(thread, PERMITS);
+        }
         let outer = self.sections.get(thread as usize).map_or(0, Vec::len);
         for at in 0..outer {
             if self.sections[thread as usize][at].late_read.is_none() {
@@ -333,13 +407,17 @@ impl Writer {
         if writes {
             self.push(thread, Does::Write, object);
         }
+        let is_shared = self.data.get(object as usize).is_some_and(|(data, _)| *data == Data::Shared);
+        if is_shared && writes && mode != Mode::Exclusive {
+            self.doubt(thread, OVERLAPPING);
+        }
         self.history.operations.push(Operation { mode, ..Operation::new(thread, Does::Release, object, 0) });
     }
 
     /// Says what a section did to what the lock guards: the read, and whether it wrote.
     fn guarded(&mut self, section: Section, flags: Flags) -> bool {
         let Section { object, mode, .. } = section;
-        let (data, kind) = self.data.of.get(object as usize).copied().unwrap_or((Data::Elsewhere, ObjectKind::Unknown));
+        let (data, kind) = self.data.get(object as usize).copied().unwrap_or((Data::Elsewhere, ObjectKind::Unknown));
         let (read, wrote) = (flags.has(Flags::READ), flags.has(Flags::WROTE));
         let (reads, writes) = match (kind, data) {
             // Whoever finds it initialised sees what the initialiser did.
@@ -358,8 +436,13 @@ impl Writer {
         writes
     }
 
-    /// Sections that never ended may have read.
+    /// Sections that never ended may have read. And of many notifies the merge forgets the first.
     fn end(&mut self) {
+        for (at, object) in std::mem::take(&mut self.wakes) {
+            if self.n_notifies.get(&object).is_some_and(|n| *n > NOTIFIES_MAX) {
+                self.doubtful.insert(at, MANY_NOTIFIES);
+            }
+        }
         let sections: Vec<Section> = self.sections.iter_mut().flat_map(std::mem::take).collect();
         for section in sections.into_iter().filter(|section| !section.is_inner) {
             self.guarded(section, Flags::READ);

@@ -88,6 +88,11 @@ impl<'a> Patterns<'a> {
             if acquire.thread <= first.thread || !mode.excludes(last.mode) || !search.admits(self.past, acquire) {
                 continue;
             }
+            // Whoever holds what one further back wants makes a shorter cycle.
+            let further_back = &search.path[..search.path.len() - 1];
+            if further_back.iter().any(|before| blocks(self.past, acquire, &self.past.acquires[*before as usize])) {
+                continue;
+            }
             let n_blocking = search.n_blocking(acquire);
             let is_closed = blocks(self.past, first, acquire);
             if n_blocking > u32::from(is_closed) {

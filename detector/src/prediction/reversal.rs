@@ -103,7 +103,18 @@ pub(super) fn search(
     choice: &[(u32, Occurrence)],
     budget: &mut Budget,
 ) -> Settled {
+    // An acquire that comes before another one of the choice, whatever the order, is over when that is next.
+    let is_before = |(thread, occurrence): &(u32, Occurrence)| {
+        choice.iter().any(|(_, other)| past.clocks.get(other.clock)[*thread as usize] >= occurrence.lt)
+    };
+    if choice.iter().any(is_before) {
+        return Settled::Unreachable;
+    }
+    if budget.states == 0 || budget.operations == 0 {
+        return Settled::Open;
+    }
     let scope = Scope::of(past, choice);
+    budget.operations = budget.operations.saturating_sub(scope.may.iter().map(|n| u64::from(*n)).sum());
     let is_inside = |(thread, occurrence): &(u32, Occurrence)| scope.may[*thread as usize] >= occurrence.lt;
     if choice.iter().any(is_inside) {
         return Settled::Unreachable;
@@ -300,7 +311,7 @@ impl<'a> Search<'a> {
             Kind::Acquire | Kind::Release => {
                 let is_held = is_done == (operation.kind == Kind::Acquire);
                 let holders = &mut self.holders[target][operation.mode as usize];
-                *holders = if is_held { *holders + 1 } else { *holders - 1 };
+                *holders = if is_held { *holders + 1 } else { holders.saturating_sub(1) };
                 if operation.kind == Kind::Acquire && !self.scope.endless.contains(&index) {
                     count(&mut self.to_come[target][operation.mode as usize], is_must);
                 }

@@ -172,8 +172,10 @@ impl Operation {
 
     /// Records that nothing was received.
     pub(super) fn receive_failed(self, failure: Failure) {
-        // An empty channel is not recorded: a loop that polls one would fill the trace with it.
-        if failure != Failure::NotNow {
+        // An empty channel is recorded once: a loop that polls one would fill the trace with it.
+        if failure == Failure::NotNow {
+            probe::observed_while_recording(self.object.0);
+        } else {
             self.append(Kind::RECEIVE_FAILED, failure.flags(), 0);
         }
     }

@@ -144,11 +144,8 @@ impl Latch {
     /// assert!(!instrumented_sync::Latch::new(1).is_open());
     /// ```
     pub fn is_open(&self) -> bool {
-        let is_open = lock(&self.state).is_open();
-        if is_open {
-            crate::probe::observed(&self.identity, class);
-        }
-        is_open
+        crate::probe::observed(&self.identity, class);
+        lock(&self.state).is_open()
     }
 
     fn count_at(&self, site: Site) {

@@ -99,11 +99,8 @@ impl<T: ?Sized> Mutex<T> {
 
     /// As [`std::sync::Mutex::is_poisoned`].
     pub fn is_poisoned(&self) -> bool {
-        let is_poisoned = self.native.is_poisoned();
-        if is_poisoned {
-            probe::observed(&self.identity, Self::class);
-        }
-        is_poisoned
+        probe::observed(&self.identity, Self::class);
+        self.native.is_poisoned()
     }
 
     /// As [`std::sync::Mutex::clear_poison`].

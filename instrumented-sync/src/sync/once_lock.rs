@@ -40,6 +40,17 @@ impl<T> OnceLock<T> {
     #[track_caller]
     #[inline]
     pub fn get(&self) -> Option<&T> {
+        let value = self.find();
+        if value.is_none() {
+            probe::observed(&self.identity, Self::class);
+        }
+        value
+    }
+
+    /// The value, for what goes on without one in another way than by finding that out.
+    #[track_caller]
+    #[inline]
+    fn find(&self) -> Option<&T> {
         let value = self.native.get();
         if value.is_some() {
             probe::used(&self.identity, Self::class, Location::caller());
@@ -77,7 +88,7 @@ impl<T> OnceLock<T> {
     #[track_caller]
     #[inline]
     pub fn get_or_init<F: FnOnce() -> T>(&self, f: F) -> &T {
-        match self.get() {
+        match self.find() {
             Some(value) => value,
             None => self.initialise(Location::caller(), f),
         }
@@ -86,7 +97,7 @@ impl<T> OnceLock<T> {
     /// As `std::sync::OnceLock::wait`.
     #[track_caller]
     pub fn wait(&self) -> &T {
-        if let Some(value) = self.get() {
+        if let Some(value) = self.find() {
             return value;
         }
         let attempt = Attempt::begin(&self.identity, Self::class, Location::caller());
@@ -168,6 +179,7 @@ impl<T: Eq> Eq for OnceLock<T> {}
 
 impl<T: fmt::Debug> fmt::Debug for OnceLock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        probe::observed(&self.identity, Self::class);
         self.native.fmt(f)
     }
 }

@@ -114,11 +114,8 @@ impl<T: ?Sized> RwLock<T> {
 
     /// As [`std::sync::RwLock::is_poisoned`].
     pub fn is_poisoned(&self) -> bool {
-        let is_poisoned = self.native.is_poisoned();
-        if is_poisoned {
-            probe::observed(&self.identity, Self::class);
-        }
-        is_poisoned
+        probe::observed(&self.identity, Self::class);
+        self.native.is_poisoned()
     }
 
     /// As [`std::sync::RwLock::clear_poison`].

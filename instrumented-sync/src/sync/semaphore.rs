@@ -173,6 +173,7 @@ impl Semaphore {
     /// assert_eq!(instrumented_sync::Semaphore::new(5).available_permits(), 5);
     /// ```
     pub fn available_permits(&self) -> usize {
+        crate::probe::observed(&self.identity, class);
         lock(&self.permits).available()
     }
 

@@ -50,11 +50,8 @@ impl<T> JoinHandle<T> {
 
     /// As [`std::thread::JoinHandle::is_finished`].
     pub fn is_finished(&self) -> bool {
-        let is_finished = self.native.is_finished();
-        if is_finished {
-            probe::observed_while_recording(self.thread.object());
-        }
-        is_finished
+        probe::observed_while_recording(self.thread.object());
+        self.native.is_finished()
     }
 }
 

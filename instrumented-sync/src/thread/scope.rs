@@ -137,11 +137,8 @@ impl<'scope, T> ScopedJoinHandle<'scope, T> {
 
     /// As [`std::thread::ScopedJoinHandle::is_finished`].
     pub fn is_finished(&self) -> bool {
-        let is_finished = self.native.is_finished();
-        if is_finished {
-            probe::observed_while_recording(self.thread.object());
-        }
-        is_finished
+        probe::observed_while_recording(self.thread.object());
+        self.native.is_finished()
     }
 }
 
