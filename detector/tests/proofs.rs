@@ -120,6 +120,6 @@ fn what_is_missing_is_named() {
         "t0: fork t1 | fork t2
          t1: acq A@1 | acq B@2 | rel B | rel A
          t2: look A | acq B@3 | acq A@4 | rel A | rel B",
-        "a schedule was found, but a thread in it looked at something",
+        "a schedule was found, but a thread in it found out that something was not so, or looked",
     );
 }
