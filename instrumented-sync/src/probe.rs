@@ -327,7 +327,7 @@ pub(crate) fn observed(identity: &Identity, class: Class) {
 #[cold]
 #[inline(never)]
 pub(crate) fn observed_while_recording(object: u64) {
-    if object != 0 && entry::is_first_look(object) {
+    if object != 0 && entry::is_first_look(object << 1) {
         append(Event::new(Kind::LOOK, Flags::NONE, 0, ObjectId(object), 0));
     }
 }
@@ -343,7 +343,7 @@ pub(crate) fn used(identity: &Identity, class: Class, site: Site) {
 
 #[inline(never)]
 fn used_while_recording(identity: &Identity, class: Class, site: Site) {
-    let is_wanted = entry::holds_something() || entry::is_first_look(identity.object(class));
+    let is_wanted = entry::holds_something() || entry::is_first_look(identity.object(class) << 1 | 1);
     let ready = if is_wanted { ready(identity, class, site) } else { Ready::NONE };
     if ready.0 != 0 {
         let flags = Mode::Shared.flags();

@@ -82,8 +82,8 @@ pub(super) fn holds_newer(object: u64) -> bool {
     Local::with(|local| local.holds_newer(ObjectId(object)))
 }
 
-pub(super) fn is_first_look(object: u64) -> bool {
-    Local::with(|local| local.prepare() && local.is_first_look(object))
+pub(super) fn is_first_look(look: u64) -> bool {
+    Local::with(|local| local.prepare() && local.is_first_look(look))
 }
 
 #[inline]

@@ -87,7 +87,7 @@ const LOOKS_AT: usize = WAITS_AT + wait::WORDS;
 const COUNTS_AT: usize = LOOKS_AT + LOOKS;
 const AREA_WORDS: usize = COUNTS_AT + 8;
 
-/// Objects that a thread remembers to have looked at: of each place the latest.
+/// Looks that a thread remembers: of each place the latest.
 const LOOKS: usize = 64;
 
 /// A thread's private memory.
@@ -317,11 +317,11 @@ impl Local {
         object
     }
 
-    /// Whether this thread has not looked at the object before, as far as it remembers. Call after [`Self::prepare`].
-    pub(crate) fn is_first_look(&self, object: u64) -> bool {
+    /// Whether this thread has not looked so before, as far as it remembers. Call after [`Self::prepare`].
+    pub(crate) fn is_first_look(&self, look: u64) -> bool {
         let Some(area) = self.area.get() else { return false };
         // Relaxed: private to the thread.
-        area.words(LOOKS_AT, LOOKS)[object as usize % LOOKS].swap(object, Ordering::Relaxed) != object
+        area.words(LOOKS_AT, LOOKS)[look as usize % LOOKS].swap(look, Ordering::Relaxed) != look
     }
 
     /// Object id of this thread; 0 before its first operation.

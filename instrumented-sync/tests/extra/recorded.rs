@@ -281,6 +281,7 @@ fn modes_follow_upgrades_and_downgrades() {
             (Kind::ACQUIRE, 2, recursive),
             (Kind::RELEASE, 2, recursive),
             (Kind::REQUEST, 0, SHARED.with(Flags::TIMED)),
+            (Kind::LOOK, 0, Flags::NONE),
             (Kind::RELEASE, 2, SHARED.with(Flags::WROTE)),
             (Kind::ACQUIRE, 3, upgradable),
             (Kind::DOWNGRADE, 3, SHARED),

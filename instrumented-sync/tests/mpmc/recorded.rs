@@ -71,6 +71,7 @@ fn every_operation_is_recorded() {
         (Kind::HANDLE_DROP, sender, 1),
         (Kind::RECEIVE, none, 1),
         (Kind::RECEIVE, none, 2),
+        (Kind::LOOK, Flags::NONE, 0),
         (Kind::RECEIVE_FAILED, Flags::TIMED_OUT, 0),
         (Kind::HANDLE_DROP, receiver, 1),
         (Kind::HANDLE_DROP, receiver, 0),

@@ -213,5 +213,6 @@ fn a_use_is_recorded_once_and_while_something_is_held() {
     (0..3).for_each(|_| uses.extend(used(1, Flags::NONE)));
     assert_eq!(events("once"), uses);
     assert_eq!(events("lazy"), uses);
-    assert_eq!(events("cell"), [uses, attempt(2, Flags::NONE, Flags::NONE)].concat());
+    let look = vec![(Kind::LOOK, Flags::NONE, 0)];
+    assert_eq!(events("cell"), [look, uses, attempt(2, Flags::NONE, Flags::NONE)].concat());
 }
