@@ -20,6 +20,7 @@ mod rules;
 pub use first_pass::FirstPass;
 pub use objects::{NO_OBJECT, Objects};
 pub use order::{Merged, run};
+pub use rules::NOTIFIES_MAX;
 
 use trace_format::Event;
 

@@ -126,8 +126,9 @@ impl<'a> Hold<'a> {
 
     #[inline]
     fn touch(&self, flag: Flags) {
-        // Relaxed: a byte of this guard; threads that share the guard all set the same bit. The test keeps the
-        // line clean for those who share it.
+        // Relaxed: a byte of this guard; threads that share the guard all set this bit, so no store loses it. Which of
+        // them says LATE is chance; who reads the trace does not trust it where a thread was started meanwhile. The
+        // test keeps the line clean for those who share it.
         let flags = self.flags.load(Relaxed);
         if flags & flag.0 == 0 {
             self.flags.store(flags | flag.0 | self.late(flags), Relaxed);

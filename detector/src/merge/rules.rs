@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use trace_format::{Flags, Kind};
 
 /// Notifies that one object keeps until they have woken somebody: an unpark may never be answered.
-const NOTIFIES_MAX: usize = 256;
+pub const NOTIFIES_MAX: usize = 256;
 
 /// How far up the line of a thread's starters the owner of a scope is looked for.
 const ANCESTORS_MAX: usize = 1024;

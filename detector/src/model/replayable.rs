@@ -13,7 +13,7 @@
 use super::{Model, ObjectId, ProcessId, Site, SiteId, ThreadId};
 use crate::{
     history::{History, Kind as Does, Mode, Names, Operation},
-    merge::{self, FirstPass, Sink, Step},
+    merge::{self, FirstPass, NOTIFIES_MAX, Sink, Step},
     source::{ProcessFile, Trace, scan},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -114,6 +114,7 @@ pub fn replayable(trace: &Trace, model: &Model, process: ProcessId) -> Result<Re
     let first_thread = model.threads.iter().position(|thread| thread.process == process).unwrap_or_default();
     let n_threads = first.threads.len() as u32;
     let n_objects = first.objects.len() as u32;
+    let Described { data, bounded } = Described::of(file, &first);
     let mut writer = Writer {
         history: History {
             threads: Names::unnamed(n_threads),
@@ -121,14 +122,14 @@ pub fn replayable(trace: &Trace, model: &Model, process: ProcessId) -> Result<Re
             operations: Vec::with_capacity(usize::try_from(first.n_events).unwrap_or_default()),
             ..History::default()
         },
-        data: data_by_object(file, &first),
+        data,
         n_variables: n_objects,
         sections: vec![Vec::new(); n_threads as usize],
         marked: vec![None; n_threads as usize],
         distrust: None,
         doubtful: FxHashMap::default(),
         waits: FxHashSet::default(),
-        bounded: bounded_channels(file, &first),
+        bounded,
         n_notifies: FxHashMap::default(),
         wakes: Vec::new(),
     };
@@ -209,35 +210,37 @@ const PLAIN_TYPES: &[&str] = &[
     "std::ffi::os_str::OsString",
 ];
 
-/// What the objects of a file guard, and what they are; nothing is known of those whose CREATE is missing.
+/// What is known of the objects of a file before the merge comes to their first events.
 ///
 /// In a pass of its own: the merge may come to a CREATE after the first acquires, if another thread than theirs recorded it.
-fn data_by_object(file: &ProcessFile, first: &FirstPass) -> Vec<(Data, ObjectKind)> {
-    let mut of = vec![(Data::Elsewhere, ObjectKind::Unknown); first.objects.len()];
-    scan(file, |event| {
-        if event.kind() == Kind::CREATE
-            && let Some(class) = file.dictionary.classes.get(&(event.seq() as u32))
-            && let Some(of) = of.get_mut(first.objects.find(event.object().0) as usize)
-        {
-            *of = (data_of(&class.type_name), class.kind);
-        }
-    });
-    of
+struct Described {
+    /// What each guards, and what it is; nothing is known of those whose CREATE is missing.
+    data: Vec<(Data, ObjectKind)>,
+    /// Channels with room for some messages: who sends may have waited for who receives, which is not in a history.
+    bounded: FxHashSet<u32>,
 }
 
-/// Channels with room for some messages: who sends may have waited for who receives, which is not in a history.
-fn bounded_channels(file: &ProcessFile, first: &FirstPass) -> FxHashSet<u32> {
-    let mut bounded = FxHashSet::default();
-    scan(file, |event| {
-        if event.kind() == Kind::CAPACITY && (1..MESSAGE_MAX).contains(&event.seq()) {
-            bounded.insert(first.objects.find(event.object().0));
-        }
-    });
-    bounded
+impl Described {
+    fn of(file: &ProcessFile, first: &FirstPass) -> Self {
+        let unknown = (Data::Elsewhere, ObjectKind::Unknown);
+        let mut described = Self { data: vec![unknown; first.objects.len()], bounded: FxHashSet::default() };
+        scan(file, |event| {
+            if !matches!(event.kind(), Kind::CREATE | Kind::CAPACITY) {
+                return;
+            }
+            let object = first.objects.find(event.object().0);
+            if event.kind() == Kind::CREATE
+                && let Some(class) = file.dictionary.classes.get(&(event.seq() as u32))
+                && let Some(of) = described.data.get_mut(object as usize)
+            {
+                *of = (data_of(&class.type_name), class.kind);
+            } else if event.kind() == Kind::CAPACITY && (1..MESSAGE_MAX).contains(&event.seq()) {
+                described.bounded.insert(object);
+            }
+        });
+        described
+    }
 }
-
-/// Notifies of one object of which the merge keeps the order.
-const NOTIFIES_MAX: u64 = 256;
 
 const LOOKED: &str = "a thread in it found out that something was not so, or looked without waiting (a failed try, a time that \
                       was over, `is_finished`, `Debug`), which orders nothing";
@@ -274,7 +277,7 @@ struct Writer {
     doubtful: FxHashMap<u32, &'static str>,
     waits: FxHashSet<u32>,
     bounded: FxHashSet<u32>,
-    n_notifies: FxHashMap<u32, u64>,
+    n_notifies: FxHashMap<u32, usize>,
     /// Operations that stand for wake-ups, with their objects.
     wakes: Vec<(u32, u32)>,
 }
