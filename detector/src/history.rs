@@ -4,10 +4,12 @@
 
 mod names;
 mod problems;
+mod resource;
 mod well_formed;
 
 pub use names::Names;
 pub use problems::{Origin, PROBLEMS_MAX};
+pub use resource::{Resource, Resources};
 pub use trace_format::Mode;
 pub use well_formed::Builder;
 
@@ -41,10 +43,28 @@ pub enum Kind {
     Notify,
     /// Wakes all that wait on a lock's condition.
     NotifyAll,
+    /// Begins to wait on a [`Resource::Condition`]; its lock is released right behind it, as one operation with it.
+    Enter,
+    /// Takes from a resource, or goes on because of it; waits until it can.
+    Take,
+    /// Has seen that its message was taken, of a channel without room; waits until it was.
+    Confirm,
+    /// Finds a channel empty, and nobody left to send; waits until that is so.
+    FindClosed,
+    /// Gives a resource something; wakes the first that waits on a condition.
+    Give,
+    /// Wakes all that wait on a condition.
+    GiveAll,
+    /// There is one more who may send. A channel begins with one.
+    Open,
+    /// There is one less who may send.
+    Close,
+    /// Would have waited on a condition, but found what it waits for.
+    Pass,
 }
 
 impl Kind {
-    /// Every kind.
+    /// Every kind that texts have a name for.
     pub const ALL: [Self; 13] = [
         Self::Request,
         Self::Acquire,
@@ -77,6 +97,15 @@ impl Kind {
             Self::Wait => "wait",
             Self::Notify => "notify",
             Self::NotifyAll => "notifyAll",
+            Self::Enter => "enter",
+            Self::Take => "take",
+            Self::Confirm => "confirm",
+            Self::FindClosed => "findClosed",
+            Self::Give => "give",
+            Self::GiveAll => "giveAll",
+            Self::Open => "open",
+            Self::Close => "close",
+            Self::Pass => "pass",
         }
     }
 
@@ -86,6 +115,15 @@ impl Kind {
             Self::Request | Self::Acquire | Self::Release | Self::Wait | Self::Notify | Self::NotifyAll => Target::Lock,
             Self::Read | Self::Write => Target::Variable,
             Self::Fork | Self::Join => Target::Thread,
+            Self::Enter
+            | Self::Take
+            | Self::Confirm
+            | Self::FindClosed
+            | Self::Give
+            | Self::GiveAll
+            | Self::Open
+            | Self::Close
+            | Self::Pass => Target::Resource,
             Self::Begin | Self::End | Self::Branch => Target::Nothing,
         }
     }
@@ -100,6 +138,8 @@ pub enum Target {
     Variable,
     /// [`History::threads`].
     Thread,
+    /// [`History::resources`]; in a recorded history the number of the same object as a lock.
+    Resource,
     /// Nothing; the number is 0.
     Nothing,
 }
@@ -117,8 +157,8 @@ pub struct Operation {
     pub kind: Kind,
     /// Of an acquire and its release: which other holders it excludes.
     pub mode: Mode,
-    /// Of an acquire: whether it waits until it succeeds. One that gives up, at once or after a time, may hold but does
-    /// not hang.
+    /// Of an acquire, and whatever else waits: whether it waits until it succeeds. One that gives up, at once or after a
+    /// time, may hold but does not hang.
     pub may_wait: bool,
 }
 
@@ -142,6 +182,8 @@ pub struct History {
     pub locks: Names,
     /// Names of the variables.
     pub variables: Names,
+    /// What operations take and give that is no lock; of a recorded process only.
+    pub resources: Resources,
     /// Places in the program, as the trace calls them.
     pub places: Names,
     /// Where the trace contradicts itself. What was wrong is not among the operations.
@@ -158,7 +200,7 @@ impl History {
             Target::Lock => self.locks.text(operation.target),
             Target::Variable => self.variables.text(operation.target),
             Target::Thread => self.threads.text(operation.target),
-            Target::Nothing => "",
+            Target::Resource | Target::Nothing => "",
         }
     }
 }

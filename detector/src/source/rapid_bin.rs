@@ -199,7 +199,7 @@ impl Reader {
             Target::Lock => ("lock", locks),
             Target::Variable => ("variable", variables),
             Target::Thread => ("thread", threads),
-            Target::Nothing => ("nothing", u64::MAX),
+            Target::Resource | Target::Nothing => ("nothing", u64::MAX),
         };
         check("thread", thread, threads)?;
         check(what, operand, count)?;
@@ -217,7 +217,7 @@ impl Reader {
             Target::Thread => known(&mut self.numbers[0], number, |number| builder.thread(&format!("T{number}"))),
             Target::Lock => known(&mut self.numbers[1], number, |number| builder.lock(&format!("L{number}"))),
             Target::Variable => known(&mut self.numbers[2], number, |number| builder.variable(&format!("V{number}"))),
-            Target::Nothing => 0,
+            Target::Resource | Target::Nothing => 0,
         }
     }
 }

@@ -164,7 +164,7 @@ impl Reader {
             Target::Lock => builder.lock(line.operand),
             Target::Variable => builder.variable(line.operand),
             Target::Thread => other_thread(builder, line),
-            Target::Nothing => 0,
+            Target::Resource | Target::Nothing => 0,
         };
         let place = builder.place(line.location);
         builder.add(self.n_lines, line.kind, thread, target, place);

@@ -56,7 +56,7 @@ impl<'a> StdText<'a> {
             Target::Lock => &self.locks[..],
             Target::Variable => &self.variables,
             Target::Thread => &self.threads,
-            Target::Nothing => &[],
+            Target::Resource | Target::Nothing => &[],
         };
         let parts = [
             self.threads.get(operation.thread as usize).map_or("_", |name| name),
