@@ -174,6 +174,9 @@ kinds! {
     ARRIVE = 51;
     /// An operation that waited for nothing told this thread something about the object: that it is held, open, over.
     LOOK = 52;
+    /// A wait for `object` was not needed, since its condition was false already; `seq` is the mutex that it would have
+    /// given up.
+    PASS = 53;
 
     /// Message `seq` is about to be sent through channel `object`.
     SEND = 56;
