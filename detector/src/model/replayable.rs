@@ -384,7 +384,7 @@ impl Writer {
             may_wait: !flags.has(Flags::TRY) && !flags.has(Flags::TIMED),
         };
         self.history.operations.push(operation);
-        if flags.has(Flags::POISONED) {
+        if flags.has(Flags::POISONED) && self.kind(object) != ObjectKind::Semaphore {
             self.doubt(thread, POISONED);
         }
         if self.kind(object) == ObjectKind::Semaphore {
