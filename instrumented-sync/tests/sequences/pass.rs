@@ -3,13 +3,13 @@
 use crate::{Trace, record, sequence, spawn, thread_named, until_waiting};
 use instrumented_sync::{Condvar, Mutex, label, thread};
 use std::{collections::BTreeSet, time::Duration};
-use trace_format::{Flags, Kind};
+use trace_format::{Event, Flags, Kind};
 
 /// The PASS events of a condition variable: the mutex of each.
 fn passes(trace: &Trace, changed: &str) -> Vec<u64> {
     let changed = trace.labelled(changed);
     let passes = trace.events().filter(|event| event.kind() == Kind::PASS && event.object().0 == changed);
-    passes.map(|event| event.seq()).collect()
+    passes.map(Event::seq).collect()
 }
 
 /// One thread finds at one place again and again that it need not wait, then at another place; and so does another.
@@ -76,7 +76,9 @@ pub(crate) fn paths() {
     }
     let others: Vec<Condvar> = (0..16).map(|_| Condvar::new()).collect();
     for _ in 0..10 {
-        others.iter().for_each(|other| wait(&n, other));
+        for other in &others {
+            wait(&n, other);
+        }
     }
 }
 
