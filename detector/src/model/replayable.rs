@@ -6,7 +6,7 @@
 //!   one reads.
 //! * **What a lock guards** is a variable. In Rust it is reached through guards only, and these know whether they were
 //!   used to read or to write. The read stands where the guard was first used at the latest: behind its acquire, or, if
-//!   that was after the next acquire of the thread ([`Flags::LATE`]), behind that. A section that wrote may have read. A
+//!   that was after the next acquire or wait of the thread ([`Flags::LATE`]), behind that. A section that wrote may have read. A
 //!   type that may change behind a shared reference is written by whoever reads it. Of `()`, which stands for something
 //!   else, nothing is known: its sections may be left out of a schedule, but not change places ([`Replayable::is_mute`]).
 

@@ -22,7 +22,7 @@ struct Section {
     object: u32,
     mode: Mode,
     /// Operations that stand for the read of what is guarded, if there is one: behind the acquire, and behind the
-    /// thread's next one.
+    /// thread's next one, or its next wait.
     read: usize,
     late_read: Option<usize>,
     /// Whether the thread is in another section of the lock already, which it alone can be: this one says nothing new.
@@ -110,6 +110,9 @@ impl Sink for Writer {
             }
             _ => self.arrive_at(thread, &marks, Does::Read, event),
         }
+        if is_wait(event.kind()) {
+            self.touch_late(thread);
+        }
     }
 
     fn notified(&mut self, step: &Step, n: u64) {
@@ -139,6 +142,11 @@ impl Sink for Writer {
     fn arrive(&mut self, thread: u32, mark: &u32) {
         self.arrived.push((thread, *mark));
     }
+}
+
+/// Whether the event ends something that may have been a wait, for what is no lock.
+const fn is_wait(kind: Kind) -> bool {
+    matches!(kind, Kind::RECEIVE | Kind::SENT | Kind::WAKE | Kind::JOIN | Kind::SCOPE_END)
 }
 
 impl Writer {
@@ -340,6 +348,16 @@ impl Writer {
         }
     }
 
+    /// What is touched late in the thread's sections is touched from here on at the earliest.
+    fn touch_late(&mut self, thread: u32) {
+        for at in 0..self.threads.get(thread as usize).map_or(0, |thread| thread.sections.len()) {
+            if self.threads[thread as usize].sections[at].late_read.is_none() {
+                let late = self.push(thread, Does::Branch, 0);
+                self.threads[thread as usize].sections[at].late_read = Some(late);
+            }
+        }
+    }
+
     fn acquire(&mut self, thread: u32, object: u32, event: Event) {
         let (flags, mode) = (event.flags(), event.flags().mode());
         let Some(of) = self.threads.get_mut(thread as usize) else { return };
@@ -357,12 +375,7 @@ impl Writer {
         if flags.has(Flags::POISONED) {
             self.doubt(thread, POISONED);
         }
-        for at in 0..self.threads[thread as usize].sections.len() {
-            if self.threads[thread as usize].sections[at].late_read.is_none() {
-                let late = self.push(thread, Does::Branch, 0);
-                self.threads[thread as usize].sections[at].late_read = Some(late);
-            }
-        }
+        self.touch_late(thread);
         let read = self.push(thread, Does::Branch, 0);
         let section = Section { object, mode, read, late_read: None, is_inner: false };
         self.threads[thread as usize].sections.push(section);
