@@ -10,7 +10,7 @@
 //!   type that may change behind a shared reference is written by whoever reads it. Of `()`, which stands for something
 //!   else, nothing is known: its sections may be left out of a schedule, but not change places ([`Replayable::is_mute`]).
 
-use super::{Model, ObjectId, ProcessId, Site, SiteId, ThreadId};
+use super::{Model, ObjectId, ProcessId, Site, SiteId, Spot, ThreadId};
 use crate::{
     history::{History, Kind as Does, Mode, Names, Operation},
     merge::{self, FirstPass, NOTIFIES_MAX, Sink, Step},
@@ -85,6 +85,27 @@ impl Replayable {
         of_process.find(|(object, _)| object.id == *id).map(|(_, object)| object)
     }
 
+    /// Whether a variable stands for something that one thread did before another one went on.
+    pub fn is_message(&self, variable: u32) -> bool {
+        variable as usize >= self.ids.len()
+    }
+
+    /// What a place is, in the model or not; `None` if nothing is known of it.
+    pub fn spot(&self, trace: &Trace, place: u32) -> Option<Spot> {
+        let dictionary = &trace.processes.get(self.process.idx())?.dictionary;
+        let (location, stack) = dictionary.sites.get(&place)?;
+        let stack = dictionary.stacks.get(stack).cloned().unwrap_or_default();
+        let location = dictionary.locations.get(location);
+        let site = Site {
+            process: self.process,
+            file: location.map(|location| location.file.clone()).unwrap_or_default(),
+            line: location.map_or(0, |location| location.line),
+            column: location.map_or(0, |location| location.column),
+            stack: None,
+        };
+        Some(Spot { site, stack })
+    }
+
     /// The model's site, if it is in the model.
     pub fn site(&self, trace: &Trace, model: &Model, place: u32) -> Option<SiteId> {
         let dictionary = &trace.processes.get(self.process.idx())?.dictionary;
@@ -122,6 +143,7 @@ pub fn replayable(trace: &Trace, model: &Model, process: ProcessId) -> Result<Re
             operations: Vec::with_capacity(usize::try_from(first.n_events).unwrap_or_default()),
             ..History::default()
         },
+        latest: (0, 0),
         data,
         n_variables: n_objects,
         sections: vec![Vec::new(); n_threads as usize],
@@ -267,6 +289,8 @@ struct Section {
 /// Takes the merged order down as a history.
 struct Writer {
     history: History,
+    /// The thread of the latest step, and where that was.
+    latest: (u32, u32),
     data: Vec<(Data, ObjectKind)>,
     /// One for each object, then one for each mark.
     n_variables: u32,
@@ -287,6 +311,7 @@ impl Sink for Writer {
 
     fn step(&mut self, step: &Step) {
         let Step { thread, object, event } = *step;
+        self.latest = (thread, event.site().0);
         match event.kind() {
             Kind::ACQUIRE => self.acquire(thread, object, event),
             Kind::RELEASE => self.release(thread, object, event),
@@ -325,7 +350,8 @@ impl Sink for Writer {
         }
         let mark = self.n_variables;
         self.n_variables = self.n_variables.saturating_add(1);
-        self.push(thread, Does::Write, mark);
+        let at = self.push(thread, Does::Write, mark);
+        self.history.operations[at].place = if self.latest.0 == thread { self.latest.1 } else { 0 };
         if let Some(marked) = self.marked.get_mut(thread as usize) {
             *marked = Some((mark, n + 1));
         }
@@ -414,7 +440,8 @@ impl Writer {
         if is_shared && writes && mode != Mode::Exclusive {
             self.doubt(thread, OVERLAPPING);
         }
-        self.history.operations.push(Operation { mode, ..Operation::new(thread, Does::Release, object, 0) });
+        let place = event.site().0;
+        self.history.operations.push(Operation { mode, ..Operation::new(thread, Does::Release, object, place) });
     }
 
     /// Says what a section did to what the lock guards: the read, and whether it wrote.
