@@ -342,16 +342,18 @@ impl Sink for Writer {
 
     fn depart(&mut self, thread: u32) -> u32 {
         let n = self.history.operations.len();
-        // What was not followed by anything needs no mark of its own.
+        let place = if self.latest.0 == thread { self.latest.1 } else { 0 };
+        // What was not followed by anything, but at another place, needs no mark of its own.
         if let Some((mark, at)) = self.marked.get(thread as usize).copied().flatten()
             && at == n
+            && self.history.operations.last().is_some_and(|latest| latest.place == place)
         {
             return mark;
         }
         let mark = self.n_variables;
         self.n_variables = self.n_variables.saturating_add(1);
         let at = self.push(thread, Does::Write, mark);
-        self.history.operations[at].place = if self.latest.0 == thread { self.latest.1 } else { 0 };
+        self.history.operations[at].place = place;
         if let Some(marked) = self.marked.get_mut(thread as usize) {
             *marked = Some((mark, n + 1));
         }

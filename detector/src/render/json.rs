@@ -156,7 +156,8 @@ struct Edge<'r> {
 /// `thread` and `other` are indexes into the finding's threads, `object` is a `ref` of its objects.
 #[derive(Serialize)]
 struct Step<'r> {
-    step: u64,
+    #[serde(rename = "step")]
+    number: u64,
     thread: usize,
     op: &'static str,
     mode: Option<&'r str>,
@@ -265,7 +266,7 @@ fn edge_of<'r>(finding: &'r finding::Finding, edge: &'r finding::Edge) -> Edge<'
 
 fn steps<'r>(finding: &'r finding::Finding, witness: &'r finding::Witness) -> Vec<Step<'r>> {
     let step = |step: &'r finding::Step| Step {
-        step: step.step,
+        number: step.step,
         thread: step.thread,
         op: step.op.name(),
         mode: step.mode.as_deref(),
