@@ -46,6 +46,8 @@ struct Thread {
 /// Takes the merged order down as a history.
 pub(super) struct Writer {
     pub(super) history: History,
+    /// The thread of the latest step, and where that was.
+    latest: (u32, u32),
     pub(super) described: Vec<Described>,
     /// One for each object, then one for each mark.
     pub(super) n_variables: u32,
@@ -72,6 +74,7 @@ impl Sink for Writer {
 
     fn step(&mut self, step: &Step) {
         let Step { thread, object, event } = *step;
+        self.latest = (thread, event.site().0);
         let arrived: Vec<(u32, u32)> = std::mem::take(&mut self.arrived);
         let marks: Vec<u32> = arrived.iter().filter(|(of, _)| *of == thread).map(|(_, mark)| *mark).collect();
         match event.kind() {
@@ -124,15 +127,17 @@ impl Sink for Writer {
 
     fn depart(&mut self, thread: u32) -> u32 {
         let n = self.history.operations.len();
-        // What was not followed by anything needs no mark of its own.
+        let place = if self.latest.0 == thread { self.latest.1 } else { 0 };
+        // What was not followed by anything, but at another place, needs no mark of its own.
         if let Some((mark, at)) = self.threads.get(thread as usize).and_then(|thread| thread.marked)
             && at == n
+            && self.history.operations.last().is_some_and(|latest| latest.place == place)
         {
             return mark;
         }
         let mark = self.n_variables;
         self.n_variables = self.n_variables.saturating_add(1);
-        self.push(thread, Does::Write, mark);
+        self.push_operation(Operation::new(thread, Does::Write, mark, place));
         if let Some(thread) = self.threads.get_mut(thread as usize) {
             thread.marked = Some((mark, n + 1));
         }
@@ -160,6 +165,7 @@ impl Writer {
             n_variables: described.len() as u32,
             threads: vec![Thread::default(); history.threads.len()],
             history,
+            latest: (0, 0),
             described,
             distrust: None,
             doubtful: FxHashMap::default(),
