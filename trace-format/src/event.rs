@@ -300,7 +300,8 @@ impl Flags {
     pub const FOR_WAIT: Self = Self(1 << 5);
     /// RELEASE, `BODY_END`: the thread was unwinding.
     pub const PANICKING: Self = Self(1 << 6);
-    /// RELEASE: when the data was first touched through the guard, the thread held something newer.
+    /// RELEASE: when the data was first touched through the guard, the thread held something newer, or had waited for
+    /// something that is no lock since.
     pub const LATE: Self = Self(1 << 7);
 
     /// WAKE: the time was over. `RECEIVE_FAILED`, `SEND_FAILED`: same.

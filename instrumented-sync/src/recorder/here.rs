@@ -6,7 +6,7 @@ use super::{
     process::{self, Slot},
     table_abi::{Pair, RawSlot, Source, Text},
 };
-use trace_format::{Event, Flags, ObjectId, ObjectKind, dictionary::Record, slot::SLOT_WORDS};
+use trace_format::{Event, Flags, Kind, ObjectId, ObjectKind, dictionary::Record, slot::SLOT_WORDS};
 
 #[inline]
 pub(super) fn prepare() -> bool {
@@ -32,7 +32,11 @@ pub(super) fn append(event: Pair) -> bool {
     Local::with(|local| {
         let has_room = local.prepare();
         if has_room {
-            local.append(event.into());
+            let event = Event::from(event);
+            local.append(event);
+            if matches!(event.kind(), Kind::RECEIVE | Kind::SENT | Kind::WAKE | Kind::JOIN | Kind::SCOPE_END) {
+                local.note_wait();
+            }
         }
         has_room
     })

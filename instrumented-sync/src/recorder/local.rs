@@ -140,6 +140,8 @@ pub(crate) struct Local {
     end: AtomicUsize,
     slot: Cell<RawWords>,
     n_holds: Cell<usize>,
+    /// How many holds there were when the thread's latest wait was over, and the newest of them.
+    waited_with: Cell<(usize, [u64; 2])>,
     area: Cell<Option<Area>>,
 
     target: Cell<Target>,
@@ -170,6 +172,7 @@ thread_local! {
             end: AtomicUsize::new(NO_END),
             slot: Cell::new(NONE),
             n_holds: Cell::new(0),
+            waited_with: Cell::new((0, [0; 2])),
             area: Cell::new(None),
             target: Cell::new(Target::Nothing),
             thread: Cell::new(0),

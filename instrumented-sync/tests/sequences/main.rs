@@ -16,6 +16,7 @@
 mod support;
 
 mod barrier;
+mod late;
 mod once;
 mod pass;
 mod release;
@@ -39,6 +40,8 @@ const ROLES: &[(&str, fn())] = &[
     ("once::poisoned_lazy", once::poisoned_lazy),
     ("once::reentrant", once::reentrant),
     ("once::used_again", once::used_again),
+    ("late::times", late::times),
+    ("late::shared", late::shared),
     ("pass::not_needed", pass::not_needed),
     ("pass::paths", pass::paths),
     ("pass::waited", pass::waited),

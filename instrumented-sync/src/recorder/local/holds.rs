@@ -137,11 +137,33 @@ impl Local {
         Some((record, FIRST_OVERFLOW_HOLD + place * Event::WORDS))
     }
 
-    /// Whether this thread holds the object, and something that it acquired after it.
+    /// Whether this thread holds the object, and has acquired something after it that it holds, or waited for something
+    /// that is no lock.
     #[inline]
     pub(crate) fn holds_newer(&self, object: ObjectId) -> bool {
         let n = self.n_holds.get();
-        n > 1 && self.hold(n - 1).is_some_and(|newest| newest.object() != object) && self.n_holds_of(object) > 0
+        let is_newer = n > 1 && self.hold(n - 1).is_some_and(|newest| newest.object() != object);
+        is_newer && self.n_holds_of(object) > 0 || self.waited_with.get().0 > 0 && self.has_waited_with(object)
+    }
+
+    /// Remembers what the thread holds, now that a wait for what is no lock is over.
+    pub(crate) fn note_wait(&self) {
+        let n = self.n_holds.get();
+        let newest = n.checked_sub(1).and_then(|newest| self.hold(newest));
+        self.waited_with.set(newest.map_or((0, [0; 2]), |newest| (n, newest.words())));
+    }
+
+    /// Whether the thread has held the object through its latest wait.
+    ///
+    /// If the hold that was the newest then is still where it was, those below it are the same too. Numbers tell exclusive
+    /// holds apart; of one that others share there may be an equal one, so nothing is said of it.
+    #[cold]
+    fn has_waited_with(&self, object: ObjectId) -> bool {
+        let (n, newest) = self.waited_with.get();
+        let is_same = |hold: &Event| hold.words() == newest && hold.flags().mode() == Mode::Exclusive && hold.seq() > 0;
+        n <= self.n_holds.get()
+            && self.hold(n - 1).filter(is_same).is_some()
+            && (0..n).filter_map(|n| self.hold(n)).any(|hold| hold.object() == object)
     }
 
     /// How often this thread holds an object.
