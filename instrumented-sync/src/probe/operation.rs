@@ -68,14 +68,16 @@ impl Operation {
         Waiting::begin(self.event(Kind::WAIT, flags, ticket), 0)
     }
 
-    /// Records that the thread goes on, because of notify number `notify`; 0 if there is none.
-    pub(crate) fn woken(self, notify: u64) {
-        append(self.event(Kind::WAKE, Flags::NONE, notify));
+    /// Records that the thread goes on, because of notify number `notify`; 0 if there is none. `flags` are those that an
+    /// acquire would have: whether the operation could have given up, at once or after a time.
+    pub(crate) fn woken(self, notify: u64, flags: Flags) {
+        let gives_up = flags.has(Flags::TRY) || flags.has(Flags::TIMED);
+        append(self.event(Kind::WAKE, if gives_up { Flags::TIMED } else { Flags::NONE }, notify));
     }
 
     /// Records that the thread goes on because its time was over.
     pub(crate) fn timed_out(self) {
-        append(self.event(Kind::WAKE, Flags::TIMED_OUT, 0));
+        append(self.event(Kind::WAKE, Flags::TIMED_OUT.with(Flags::TIMED), 0));
     }
 
     /// Records notify number `number`, which lets `n` threads through.

@@ -249,9 +249,9 @@ impl Semaphore {
         operation.acquired(n_held, flags);
         let numbered = || grant.signals.iter().filter(|(number, _)| *number != 0);
         // Of very many the rest stays unrecorded, as if it were still there: better no report than a wrong one.
-        numbered().for_each(|(number, n)| (0..*n.min(&HELD_MAX)).for_each(|_| operation.woken(*number)));
+        numbered().for_each(|(number, n)| (0..*n.min(&HELD_MAX)).for_each(|_| operation.woken(*number, flags)));
         if has_waited && n_held == 0 && numbered().next().is_none() {
-            operation.woken(0);
+            operation.woken(0, flags);
         }
     }
 

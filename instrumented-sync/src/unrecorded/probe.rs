@@ -147,7 +147,7 @@ impl Operation {
         match self {}
     }
 
-    pub(crate) fn woken(self, _: u64) {
+    pub(crate) fn woken(self, _: u64, _: Flags) {
         match self {}
     }
 

@@ -1,4 +1,4 @@
-//! The exact events of barriers, of what is initialised once, and of waits that unwind, and what the slots say meanwhile.
+//! The exact events of barriers, of what is initialised once, of waits that unwind or could give up, and what the slots say meanwhile.
 //!
 //! Each case is a program of its own: this test binary, run again with a part to play.
 #![cfg(recorded)]
@@ -16,6 +16,7 @@ mod support;
 
 mod barrier;
 mod once;
+mod patience;
 mod rwlock;
 mod task;
 mod unwind;
@@ -36,6 +37,10 @@ const ROLES: &[(&str, fn())] = &[
     ("once::poisoned_lazy", once::poisoned_lazy),
     ("once::reentrant", once::reentrant),
     ("once::used_again", once::used_again),
+    ("patience::receives", patience::receives),
+    ("patience::sends", patience::sends),
+    ("patience::waits", patience::waits),
+    ("patience::parks", patience::parks),
     #[cfg(since_1_92)]
     ("rwlock::downgraded", rwlock::downgraded),
     #[cfg(since_1_92)]
