@@ -37,6 +37,7 @@ const ROLES: &[(&str, fn())] = &[
     ("once::poisoned_lazy", once::poisoned_lazy),
     ("once::reentrant", once::reentrant),
     ("once::used_again", once::used_again),
+    ("once::looked_at", once::looked_at),
     ("patience::receives", patience::receives),
     ("patience::sends", patience::sends),
     ("patience::waits", patience::waits),
