@@ -342,7 +342,7 @@ pub(crate) fn observed(identity: &Identity, class: Class) {
 #[cold]
 #[inline(never)]
 pub(crate) fn observed_while_recording(object: u64) {
-    if object != 0 && entry::is_first_look(object << 1) {
+    if object != 0 && entry::is_first_look(object << 2) {
         append(Event::new(Kind::LOOK, Flags::NONE, 0, ObjectId(object), 0));
     }
 }
@@ -365,22 +365,24 @@ fn passed_while_recording(identity: &Identity, class: Class, mutex: u64, site: S
 }
 
 /// Records the use of what another thread has initialised: the first one of this thread, which comes after that; and
-/// further ones while it holds something, since then it might have had to wait.
+/// further ones while it holds something, since then it might have had to wait. `flags` say [`Flags::TRY`] of a use that
+/// waits for nothing; its first is not the first of those that may.
 #[inline]
-pub(crate) fn used(identity: &Identity, class: Class, site: Site) {
+pub(crate) fn used(identity: &Identity, class: Class, site: Site, flags: Flags) {
     if recording() {
-        used_while_recording(identity, class, site);
+        used_while_recording(identity, class, site, flags);
     }
 }
 
 #[inline(never)]
-fn used_while_recording(identity: &Identity, class: Class, site: Site) {
-    let is_wanted = entry::holds_something() || entry::is_first_look(identity.object(class) << 1 | 1);
+fn used_while_recording(identity: &Identity, class: Class, site: Site, flags: Flags) {
+    let use_of = |object: u64| object << 2 | if flags.has(Flags::TRY) { 2 } else { 1 };
+    let is_wanted = entry::holds_something() || entry::is_first_look(use_of(identity.object(class)));
     let ready = if is_wanted { ready(identity, class, site) } else { Ready::NONE };
     if ready.0 != 0 {
-        let flags = Mode::Shared.flags();
-        let acquire = ready.event(Kind::ACQUIRE, flags, identity.version());
-        entry::append_pair(acquire.into(), ready.event(Kind::RELEASE, flags, acquire.seq()).into());
+        let shared = Mode::Shared.flags();
+        let acquire = ready.event(Kind::ACQUIRE, shared.with(flags), identity.version());
+        entry::append_pair(acquire.into(), ready.event(Kind::RELEASE, shared, acquire.seq()).into());
     }
 }
 

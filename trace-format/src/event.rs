@@ -279,7 +279,7 @@ impl Flags {
     /// REQUEST, ACQUIRE, RELEASE: mode shared.
     pub const SHARED: Self = Self(Mode::Shared as u8);
 
-    /// REQUEST, ACQUIRE: came from a `try_` call, which never waits.
+    /// REQUEST, ACQUIRE, SEND, SENT, RECEIVE: came from an operation that never waits, as a `try_` call.
     pub const TRY: Self = Self(1 << 3);
     /// ACQUIRE: a REQUEST of this thread precedes it.
     pub const CONTENDED: Self = Self(1 << 4);
@@ -289,7 +289,8 @@ impl Flags {
     pub const JOINT: Self = Self(1 << 5);
     /// REQUEST, ACQUIRE: a condition variable takes its mutex back.
     pub const REACQUIRE: Self = Self(1 << 6);
-    /// REQUEST, ACQUIRE, WAIT: gives up after a time.
+    /// REQUEST, ACQUIRE, WAIT, SEND, SENT, RECEIVE: gives up after a time. WAKE, `RECEIVE_FAILED`: came from an operation
+    /// that would not have waited for ever, since it gives up after a time or at once.
     pub const TIMED: Self = Self(1 << 7);
 
     /// RELEASE: the data was read through the guard.
@@ -308,6 +309,8 @@ impl Flags {
     pub const TIMED_OUT: Self = Self(1 << 3);
     /// `RECEIVE_FAILED`, `SEND_FAILED`: the other side is gone.
     pub const DISCONNECTED: Self = Self(1 << 4);
+    /// RECEIVE, `RECEIVE_FAILED`: came from an operation that receives from whichever of several channels has a message.
+    pub const AMONG: Self = Self(1 << 6);
     /// NOTIFY: to all waiters.
     pub const ALL: Self = Self(1 << 3);
 

@@ -69,20 +69,19 @@ impl Operation {
         Waiting::begin(self.event(Kind::WAIT, flags, ticket), 0)
     }
 
-    /// Records that the thread goes on, because of notify number `notify`; 0 if there is none.
-    pub(crate) fn woken(self, notify: u64) {
-        append(self.event(Kind::WAKE, Flags::NONE, notify));
-    }
-
-    /// Records that the thread took a permit of notify number `notify`; `is_joint`: and others before it, at once.
-    pub(crate) fn signalled(self, notify: u64, is_joint: bool) {
-        let flags = if is_joint { Flags::JOINT } else { Flags::NONE };
-        append(self.event(Kind::WAKE, flags, notify));
+    /// Records that the thread goes on, because of notify number `notify`; 0 if there is none. `flags` are those that an
+    /// acquire would have: whether the operation could have given up, at once or after a time, and whether this permit was
+    /// taken with others.
+    pub(crate) fn woken(self, notify: u64, flags: Flags) {
+        let gives_up = flags.has(Flags::TRY) || flags.has(Flags::TIMED);
+        let gives_up = if gives_up { Flags::TIMED } else { Flags::NONE };
+        let joint = if flags.has(Flags::JOINT) { Flags::JOINT } else { Flags::NONE };
+        append(self.event(Kind::WAKE, gives_up.with(joint), notify));
     }
 
     /// Records that the thread goes on because its time was over.
     pub(crate) fn timed_out(self) {
-        append(self.event(Kind::WAKE, Flags::TIMED_OUT, 0));
+        append(self.event(Kind::WAKE, Flags::TIMED_OUT.with(Flags::TIMED), 0));
     }
 
     /// Records notify number `number`, which lets `n` threads through.

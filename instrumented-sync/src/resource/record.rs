@@ -91,7 +91,7 @@ impl Object {
         let operation = self.operation(site)?;
         let flags = if is_timed { Flags::TIMED } else { Flags::NONE };
         let waiting = Waiting::begin(operation.event(Kind::WAIT, flags, 0), 0);
-        Some(Waited { operation, waiting, is_timed, of: PhantomData })
+        Some(Waited { operation, waiting, flags, of: PhantomData })
     }
 
     pub(super) fn notify(&self, n_woken: usize, site: Site) -> u64 {
@@ -125,14 +125,16 @@ impl Requested {
 pub(super) struct Waited<'a> {
     operation: Operation,
     waiting: Waiting,
-    is_timed: bool,
+    /// Those of the WAIT.
+    flags: Flags,
     of: PhantomData<&'a Object>,
 }
 
 impl Waited<'_> {
     pub(super) fn woke(self, number: u64) {
         self.waiting.end();
-        let flags = if number == 0 && self.is_timed { Flags::TIMED_OUT } else { Flags::NONE };
+        let is_over = number == 0 && self.flags.has(Flags::TIMED);
+        let flags = if is_over { self.flags.with(Flags::TIMED_OUT) } else { self.flags };
         probe::append(self.operation.event(Kind::WAKE, flags, number));
     }
 }

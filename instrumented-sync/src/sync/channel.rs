@@ -82,25 +82,25 @@ impl Handle {
 
     /// An operation on the channel, if it is to be recorded.
     #[inline]
-    pub(super) fn operation(&self, site: Site) -> Option<Operation> {
-        if probe::recording() { self.recorded_operation(site) } else { None }
+    pub(super) fn operation(&self, site: Site, patience: Patience) -> Option<Operation> {
+        if probe::recording() { self.recorded_operation(site, patience) } else { None }
     }
 
-    fn recorded_operation(&self, site: Site) -> Option<Operation> {
+    fn recorded_operation(&self, site: Site, patience: Patience) -> Option<Operation> {
         if self.channel.identity.known_object() == 0 {
             // Made before recording was switched on. Two threads may both come here, and say the room twice.
             self.channel.create();
         }
         let (object, site) = probe::operation(&self.channel.identity, self.channel.class, site)?;
-        Some(Operation { object, site })
+        Some(Operation { object, site, flags: patience.flags() })
     }
 
     /// Records that a message is about to be sent, and numbers it.
     #[inline]
-    pub(super) fn sending(&self, site: Site) -> Option<Sent> {
-        let operation = self.operation(site)?;
+    pub(super) fn sending(&self, site: Site, patience: Patience) -> Option<Sent> {
+        let operation = self.operation(site, patience)?;
         let number = self.channel.identity.next_number();
-        operation.append(Kind::SEND, Flags::NONE, number);
+        operation.append(Kind::SEND, operation.flags, number);
         Some(Sent { operation, number, is_rendezvous: self.channel.bound == Some(0) })
     }
 
@@ -119,7 +119,7 @@ impl Clone for Handle {
     fn clone(&self) -> Self {
         // Relaxed: a count for reports; channels count their handles themselves.
         let n_left = self.count().fetch_add(1, Ordering::Relaxed) + 1;
-        if let Some(operation) = self.operation(Location::caller()) {
+        if let Some(operation) = self.operation(Location::caller(), Patience::Zero) {
             operation.append(Kind::HANDLE_CLONE, self.kind, n_left as u64);
         }
         Self { channel: Arc::clone(&self.channel), kind: self.kind }
@@ -140,11 +140,36 @@ impl Drop for Handle {
     }
 }
 
-/// An operation that is recorded: its channel, and where the program does it.
+/// How long an operation waits for its channel.
+#[derive(Clone, Copy)]
+pub(super) enum Patience {
+    /// Until it can be done.
+    Endless,
+    /// For a time.
+    Timed,
+    /// Not at all.
+    Zero,
+    /// Until it can be done with this channel or with another one.
+    Among,
+}
+
+impl Patience {
+    fn flags(self) -> Flags {
+        match self {
+            Self::Endless => Flags::NONE,
+            Self::Timed => Flags::TIMED,
+            Self::Zero => Flags::TRY,
+            Self::Among => Flags::AMONG,
+        }
+    }
+}
+
+/// An operation that is recorded: its channel, where the program does it, and how long it waits.
 #[derive(Clone, Copy)]
 pub(super) struct Operation {
     object: ObjectId,
     site: u32,
+    flags: Flags,
 }
 
 impl Operation {
@@ -157,15 +182,15 @@ impl Operation {
     }
 
     /// Publishes that the thread waits for a message; one from `other` would do as well.
-    pub(super) fn waits_to_receive(self, is_timed: bool, other: Option<Self>) -> Waiting {
-        let event = self.event(Kind::RECEIVE, timed(is_timed), 0);
+    pub(super) fn waits_to_receive(self, other: Option<Self>) -> Waiting {
+        let event = self.event(Kind::RECEIVE, self.flags, 0);
         Waiting::begin_silent(event, other.map_or(0, |other| other.object.0))
     }
 
     /// Records that a message was received; takes it out of its envelope.
     pub(super) fn received<T>(self, envelope: Envelope<T>) -> T {
         if envelope.number != 0 {
-            self.append(Kind::RECEIVE, Flags::NONE, envelope.number);
+            self.append(Kind::RECEIVE, self.flags, envelope.number);
         }
         envelope.message
     }
@@ -176,7 +201,9 @@ impl Operation {
         if failure == Failure::NotNow {
             probe::observed_while_recording(self.object.0);
         } else {
-            self.append(Kind::RECEIVE_FAILED, failure.flags(), 0);
+            // What says TRY elsewhere says here that the time was over.
+            let flags = if self.flags == Flags::TRY { Flags::TIMED } else { self.flags };
+            self.append(Kind::RECEIVE_FAILED, failure.flags().with(flags), 0);
         }
     }
 }
@@ -191,14 +218,14 @@ pub(super) struct Sent {
 
 impl Sent {
     /// Publishes that the thread waits for room, or for who receives.
-    pub(super) fn waits(self, is_timed: bool) -> Waiting {
-        Waiting::begin_silent(self.operation.event(Kind::SEND, timed(is_timed), self.number), 0)
+    pub(super) fn waits(self) -> Waiting {
+        Waiting::begin_silent(self.operation.event(Kind::SEND, self.operation.flags, self.number), 0)
     }
 
     /// Records that the message was handed over, where that says that it was received.
     pub(super) fn arrived(self) {
         if self.is_rendezvous {
-            self.operation.append(Kind::SENT, Flags::NONE, self.number);
+            self.operation.append(Kind::SENT, self.operation.flags, self.number);
         }
     }
 
@@ -206,10 +233,6 @@ impl Sent {
     pub(super) fn came_back(self, failure: Failure) {
         self.operation.append(Kind::SEND_FAILED, failure.flags(), self.number);
     }
-}
-
-fn timed(is_timed: bool) -> Flags {
-    if is_timed { Flags::TIMED } else { Flags::NONE }
 }
 
 /// Why nothing was sent or received.

@@ -231,7 +231,7 @@ impl Condvar {
         let waiting = begin(hold, operation, number, timeout.is_some());
         drop(native);
         let notify = ticket.wait(deadline).or_else(|| self.withdraw(number, &ticket));
-        end(waiting, operation, notify);
+        end(waiting, operation, notify, timeout.is_some());
         (mutex.relock(site), notify.is_some())
     }
 
@@ -257,7 +257,7 @@ impl Condvar {
                 native
             }),
         };
-        end(waiting, operation, notified.then_some(0));
+        end(waiting, operation, notified.then_some(0), timeout.is_some());
         (mutex.retaken(native, site), notified)
     }
 
@@ -351,10 +351,11 @@ fn begin(hold: Hold<'_>, operation: Option<(ObjectId, u32)>, number: u64, is_tim
 }
 
 /// Records the end of a wait, by this notify or because the time is over.
-fn end(waiting: Option<Waiting>, operation: Option<(ObjectId, u32)>, notify: Option<u64>) {
+fn end(waiting: Option<Waiting>, operation: Option<(ObjectId, u32)>, notify: Option<u64>, is_timed: bool) {
     waiting.inspect(|waiting| waiting.end());
     if let Some((object, site)) = operation {
         let flags = if notify.is_some() { Flags::NONE } else { Flags::TIMED_OUT };
+        let flags = if is_timed { flags.with(Flags::TIMED) } else { flags };
         probe::append(Event::new(Kind::WAKE, flags, site, object, notify.unwrap_or(0)));
     }
 }

@@ -1,6 +1,9 @@
 //! How long a wait may last.
 
-use crate::native::{self, Instant};
+use crate::{
+    native::{self, Instant},
+    probe::Flags,
+};
 use std::{sync::PoisonError, time::Duration};
 
 /// When a wait gives up, if it does.
@@ -18,6 +21,11 @@ impl Deadline {
 
     pub(super) const fn is_timed(self) -> bool {
         self.0.is_some()
+    }
+
+    /// What events say of it.
+    pub(super) const fn flags(self) -> Flags {
+        if self.is_timed() { Flags::TIMED } else { Flags::NONE }
     }
 
     /// Sleeps until `changed` is notified, or for no reason, but no longer than to the deadline.

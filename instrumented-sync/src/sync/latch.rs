@@ -193,8 +193,8 @@ impl Latch {
         }
         match operation {
             Some(operation) if !is_open => operation.timed_out(),
-            Some(operation) if is_announced => operation.woken(ROUND),
-            Some(operation) if has_waited => operation.woken(0),
+            Some(operation) if is_announced => operation.woken(ROUND, deadline.flags()),
+            Some(operation) if has_waited => operation.woken(0, deadline.flags()),
             _ => {}
         }
         is_open

@@ -16,7 +16,7 @@ pub use self::{
 pub use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
 
 use self::core::End;
-use super::channel::{Envelope, Failure, Handle, Operation, Sent};
+use super::channel::{Envelope, Failure, Handle, Operation, Patience, Sent};
 use crate::native::Instant;
 use std::{error, fmt, panic::Location, time::Duration};
 
@@ -137,12 +137,12 @@ impl<T> Sender<T> {
         site: &'static Location<'static>,
     ) -> Result<(), SendTimeoutError<T>> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let sent = self.handle.sending(site);
+        let sent = self.handle.sending(site, patience(timeout));
         let result = match self.end.try_send(Envelope::new(message, sent)) {
             Ok(()) => Ok(()),
             Err(TrySendError::Disconnected(envelope)) => Err(SendTimeoutError::Disconnected(envelope)),
             Err(TrySendError::Full(envelope)) => {
-                let waiting = sent.map(|sent| sent.waits(timeout.is_some()));
+                let waiting = sent.map(Sent::waits);
                 let result = self.end.send(envelope, deadline);
                 if let Some(waiting) = waiting {
                     waiting.end();
@@ -168,7 +168,7 @@ impl<T> Sender<T> {
     /// The channel is full, or all receivers are gone; the error holds the message.
     #[track_caller]
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        let sent = self.handle.sending(Location::caller());
+        let sent = self.handle.sending(Location::caller(), Patience::Zero);
         let result = self.end.try_send(Envelope::new(message, sent));
         arrived(sent, result.is_ok());
         result.map_err(|error| match error {
@@ -178,6 +178,10 @@ impl<T> Sender<T> {
             }
         })
     }
+}
+
+fn patience(timeout: Option<Duration>) -> Patience {
+    if timeout.is_some() { Patience::Timed } else { Patience::Endless }
 }
 
 fn arrived(sent: Option<Sent>, is_sent: bool) {
@@ -222,12 +226,12 @@ impl<T> Receiver<T> {
 
     fn recv_within(&self, timeout: Option<Duration>, site: &'static Location<'static>) -> Result<T, RecvTimeoutError> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let operation = self.handle.operation(site);
+        let operation = self.handle.operation(site, patience(timeout));
         let result = match self.end.try_receive() {
             Ok(envelope) => Ok(envelope),
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
             Err(TryRecvError::Empty) => {
-                let waiting = operation.map(|operation| operation.waits_to_receive(timeout.is_some(), None));
+                let waiting = operation.map(|operation| operation.waits_to_receive(None));
                 let result = self.end.receive(deadline);
                 if let Some(waiting) = waiting {
                     waiting.end();
@@ -248,7 +252,7 @@ impl<T> Receiver<T> {
     /// The channel is empty.
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        let operation = self.handle.operation(Location::caller());
+        let operation = self.handle.operation(Location::caller(), Patience::Zero);
         let result = self.end.try_receive();
         result.map(|envelope| received(operation, envelope)).inspect_err(|error| match error {
             TryRecvError::Empty => failed(operation, Failure::NotNow),

@@ -46,7 +46,7 @@ impl Once {
     #[track_caller]
     #[inline]
     pub fn call_once<F: FnOnce()>(&self, f: F) {
-        if !self.is_done() {
+        if !self.is_done(Flags::NONE) {
             // Not through a closure: a poisoned `Once` panics at the caller's place.
             let attempt = self.attempt(Location::caller());
             self.native.call_once(|| attempt.run(Flags::NONE, || self.completion.attempt(f)));
@@ -63,7 +63,7 @@ impl Once {
     #[track_caller]
     #[inline]
     pub fn call_once_force<F: FnOnce(&OnceState)>(&self, f: F) {
-        if !self.is_done() {
+        if !self.is_done(Flags::NONE) {
             let attempt = self.attempt(Location::caller());
             self.native.call_once_force(|state| {
                 let flags = if state.is_poisoned() { Flags::POISONED } else { Flags::NONE };
@@ -78,20 +78,21 @@ impl Once {
     #[track_caller]
     #[inline]
     pub fn is_completed(&self) -> bool {
-        let is_completed = self.is_done();
+        let is_completed = self.is_done(Flags::TRY);
         if !is_completed {
             probe::observed(&self.identity, class);
         }
         is_completed
     }
 
-    /// As [`Self::is_completed`], for what goes on in another way than by finding out that it is not.
+    /// As [`Self::is_completed`], for what goes on in another way than by finding out that it is not: with `flags`
+    /// [`Flags::NONE`] by waiting.
     #[track_caller]
     #[inline]
-    fn is_done(&self) -> bool {
+    fn is_done(&self, flags: Flags) -> bool {
         let is_done = self.native.is_completed();
         if is_done {
-            probe::used(&self.identity, class, Location::caller());
+            probe::used(&self.identity, class, Location::caller(), flags);
         }
         is_done
     }
@@ -103,7 +104,7 @@ impl Once {
     /// An attempt to initialise has panicked: the `Once` is poisoned.
     #[track_caller]
     pub fn wait(&self) {
-        if !self.is_done() && !self.await_completion(true, Location::caller()) {
+        if !self.is_done(Flags::NONE) && !self.await_completion(true, Location::caller()) {
             poisoned();
         }
     }
@@ -111,7 +112,7 @@ impl Once {
     /// As `std::sync::Once::wait_force`.
     #[track_caller]
     pub fn wait_force(&self) {
-        if !self.is_done() {
+        if !self.is_done(Flags::NONE) {
             self.await_completion(false, Location::caller());
         }
     }

@@ -40,20 +40,21 @@ impl<T> OnceLock<T> {
     #[track_caller]
     #[inline]
     pub fn get(&self) -> Option<&T> {
-        let value = self.find();
+        let value = self.find(Flags::TRY);
         if value.is_none() {
             probe::observed(&self.identity, Self::class);
         }
         value
     }
 
-    /// The value, for what goes on without one in another way than by finding that out.
+    /// The value, for what goes on without one in another way than by finding that out: with `flags` [`Flags::NONE`] by
+    /// waiting, or by making one.
     #[track_caller]
     #[inline]
-    fn find(&self) -> Option<&T> {
+    fn find(&self, flags: Flags) -> Option<&T> {
         let value = self.native.get();
         if value.is_some() {
-            probe::used(&self.identity, Self::class, Location::caller());
+            probe::used(&self.identity, Self::class, Location::caller(), flags);
         }
         value
     }
@@ -88,7 +89,7 @@ impl<T> OnceLock<T> {
     #[track_caller]
     #[inline]
     pub fn get_or_init<F: FnOnce() -> T>(&self, f: F) -> &T {
-        match self.find() {
+        match self.find(Flags::NONE) {
             Some(value) => value,
             None => self.initialise(Location::caller(), f),
         }
@@ -97,7 +98,7 @@ impl<T> OnceLock<T> {
     /// As `std::sync::OnceLock::wait`.
     #[track_caller]
     pub fn wait(&self) -> &T {
-        if let Some(value) = self.find() {
+        if let Some(value) = self.find(Flags::NONE) {
             return value;
         }
         let attempt = Attempt::begin(&self.identity, Self::class, Location::caller());

@@ -252,11 +252,11 @@ impl Semaphore {
         let permits = numbered.flat_map(|(number, n)| repeat_n(*number, *n.min(&HELD_MAX)));
         let mut has_some = n_held > 0;
         for number in permits {
-            operation.signalled(number, has_some);
+            operation.woken(number, if has_some { flags.with(Flags::JOINT) } else { flags });
             has_some = true;
         }
         if has_waited && !has_some {
-            operation.woken(0);
+            operation.woken(0, flags);
         }
     }
 

@@ -13,7 +13,7 @@ use super::deadline::Deadline;
 use crate::{
     held::Held,
     native,
-    probe::{self, Acquire, Flags, Identity, ObjectKind, Site},
+    probe::{self, Acquire, Identity, ObjectKind, Site},
     trace::{Labelled, sealed},
 };
 use std::{fmt, panic::Location, sync::PoisonError, time::Duration};
@@ -238,7 +238,7 @@ impl<T: ?Sized> UpgradableRwLock<T> {
         site: Site,
         guard: impl FnOnce(Pass<'a>) -> G,
     ) -> Option<Held<'a, G>> {
-        let flags = if deadline.is_timed() { Flags::TIMED } else { Flags::NONE };
+        let flags = deadline.flags();
         let acquire = self.acquire(wish, site);
         let enter = || self.gate.enter(wish, deadline).then(|| self.pass(wish));
         let (hold, pass) = acquire.obtaining(flags, || self.try_pass(wish), enter)?;

@@ -74,5 +74,5 @@ fn recorded(site: probe::Site, flags: Flags, park: impl FnOnce()) {
     let n_unparks = thread.n_unparks();
     // Without a new unpark the wake-up was spurious, or the time was over.
     let notify = if CONSUMED.replace(n_unparks) == n_unparks { 0 } else { n_unparks };
-    probe::append(Event::new(Kind::WAKE, Flags::NONE, site, object, notify));
+    probe::append(Event::new(Kind::WAKE, flags, site, object, notify));
 }

@@ -24,12 +24,12 @@ impl Handle {
     }
 
     #[expect(clippy::unused_self, reason = "the other one needs it")]
-    pub(super) fn operation(&self, _: &'static Location<'static>) -> Option<Operation> {
+    pub(super) fn operation(&self, _: &'static Location<'static>, _: Patience) -> Option<Operation> {
         None
     }
 
     #[expect(clippy::unused_self, reason = "the other one needs it")]
-    pub(super) fn sending(&self, _: &'static Location<'static>) -> Option<Sent> {
+    pub(super) fn sending(&self, _: &'static Location<'static>, _: Patience) -> Option<Sent> {
         None
     }
 }
@@ -38,7 +38,7 @@ impl Handle {
 pub(super) enum Operation {}
 
 impl Operation {
-    pub(super) fn waits_to_receive(self, _: bool, _: Option<Self>) -> Waiting {
+    pub(super) fn waits_to_receive(self, _: Option<Self>) -> Waiting {
         match self {}
     }
 
@@ -55,7 +55,7 @@ impl Operation {
 pub(super) enum Sent {}
 
 impl Sent {
-    pub(super) fn waits(self, _: bool) -> Waiting {
+    pub(super) fn waits(self) -> Waiting {
         match self {}
     }
 
@@ -74,6 +74,14 @@ impl Waiting {
     pub(super) fn end(self) {
         match self {}
     }
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Patience {
+    Endless,
+    Timed,
+    Zero,
+    Among,
 }
 
 pub(super) enum Failure {

@@ -149,11 +149,7 @@ impl Operation {
         match self {}
     }
 
-    pub(crate) fn woken(self, _: u64) {
-        match self {}
-    }
-
-    pub(crate) fn signalled(self, _: u64, _: bool) {
+    pub(crate) fn woken(self, _: u64, _: Flags) {
         match self {}
     }
 

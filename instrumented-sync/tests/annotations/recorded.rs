@@ -73,11 +73,11 @@ fn everything_said_of_a_resource_is_recorded() {
         (Kind::WAIT, none, 0),
         (Kind::WAKE, none, 1),
         (Kind::WAIT, timed, 0),
-        (Kind::WAKE, none, 2),
+        (Kind::WAKE, timed, 2),
         (Kind::WAIT, none, 0),
         (Kind::WAKE, none, 0),
         (Kind::WAIT, timed, 0),
-        (Kind::WAKE, Flags::TIMED_OUT, 0),
+        (Kind::WAKE, timed.with(Flags::TIMED_OUT), 0),
         (Kind::ACQUIRE, none, 4),
         (Kind::RELEASE, Flags::PANICKING, 4),
     ];

@@ -12,6 +12,7 @@ use std::{path::Path, time::Duration};
 use trace_format::{Event, Flags, Kind, MAX_BYTES_VARIABLE, Mode, PAYLOAD_MAX, slot::Snapshot};
 
 const SHORT: Duration = Duration::from_millis(5);
+const LONG: Duration = Duration::from_secs(600);
 
 /// Runs a part and reads what it recorded.
 fn recorded(role: &str) -> Trace {
@@ -68,6 +69,7 @@ fn named<'scope>(scope: &'scope thread::Scope<'scope, '_>, name: &str, f: impl F
 }
 
 const SHARED: Flags = Flags::SHARED;
+const TIMED_OUT: Flags = Flags::TIMED_OUT.with(Flags::TIMED);
 
 #[test]
 fn behaviour_is_the_same() {
@@ -120,7 +122,7 @@ fn permits_are_held_or_signalled() {
             (Kind::ACQUIRE, 0, SHARED),
             (Kind::ACQUIRE, 0, SHARED.with(Flags::JOINT)),
             (Kind::WAIT, 1, Flags::TIMED),
-            (Kind::WAKE, 0, Flags::TIMED_OUT),
+            (Kind::WAKE, 0, TIMED_OUT),
             (Kind::RELEASE, 0, SHARED),
             (Kind::RELEASE, 0, SHARED),
             (Kind::NOTIFY, 1, Flags::NONE),
@@ -146,6 +148,8 @@ pub(crate) fn limiter() {
     assert!(!limiter.acquire_timeout(SHORT));
     limiter.release_many(2);
     limiter.acquire_many(2);
+    limiter.release_many(3);
+    assert!(limiter.try_acquire() && limiter.acquire_timeout(LONG) && limiter.try_acquire_many(1));
     assert_eq!(holds(), []);
 }
 
@@ -158,10 +162,14 @@ fn a_limiter_of_rates_holds_nothing() {
         on(&trace.threads[0], limiter),
         [
             (Kind::WAIT, 1, Flags::TIMED),
-            (Kind::WAKE, 0, Flags::TIMED_OUT),
+            (Kind::WAKE, 0, TIMED_OUT),
             (Kind::NOTIFY, 1, Flags::NONE),
             (Kind::WAKE, 1, Flags::NONE),
             (Kind::WAKE, 1, Flags::JOINT),
+            (Kind::NOTIFY, 2, Flags::NONE),
+            (Kind::WAKE, 2, Flags::TIMED),
+            (Kind::WAKE, 2, Flags::TIMED),
+            (Kind::WAKE, 2, Flags::TIMED),
         ]
     );
 }
@@ -227,6 +235,7 @@ pub(crate) fn latch() {
     });
     latch.count_down();
     latch.wait();
+    assert!(latch.wait_timeout(LONG));
     let open = Latch::new(0);
     label(&open, "open");
     open.wait();
@@ -242,10 +251,11 @@ fn a_latch_is_arrivals_and_one_notify() {
         on(main, latch),
         [
             (Kind::WAIT, 1, Flags::TIMED),
-            (Kind::WAKE, 0, Flags::TIMED_OUT),
+            (Kind::WAKE, 0, TIMED_OUT),
             (Kind::ARRIVE, 1, Flags::NONE),
             (Kind::NOTIFY, 1, Flags::ALL),
             (Kind::WAKE, 1, Flags::NONE),
+            (Kind::WAKE, 1, Flags::TIMED),
         ]
     );
     assert_eq!(extension(main, 1), (PAYLOAD_MAX, 0));

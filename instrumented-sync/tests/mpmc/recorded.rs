@@ -10,7 +10,8 @@ use std::{env, process::Command, time::Duration};
 use trace_format::{Flags, Kind, MESSAGE_MAX, TRACE_VARIABLE};
 
 /// The parts that the test `child` can play.
-pub(crate) const ROLES: &[(&str, fn())] = &[("sequence", sequence), ("waits", waits), ("forks", forks)];
+pub(crate) const ROLES: &[(&str, fn())] =
+    &[("sequence", sequence), ("either", either), ("waits", waits), ("forks", forks)];
 
 #[test]
 fn all_cases_recorded() {
@@ -34,16 +35,21 @@ fn sequence() {
     sender.send_timeout(4, Duration::ZERO).unwrap_err();
     drop(second);
     assert_eq!((receiver.recv(), other.try_recv()), (Ok(1), Ok(2)));
+    sender.send_timeout(5, crate::EVER).unwrap();
+    sender.send(6).unwrap();
+    assert_eq!((other.recv_timeout(crate::EVER), other.try_iter().next()), (Ok(5), Some(6)));
     other.try_recv().unwrap_err();
     other.recv_timeout(Duration::ZERO).unwrap_err();
     drop(other);
     drop(receiver);
-    sender.send(5).unwrap_err();
+    sender.send(7).unwrap_err();
     drop(sender);
     let (sender, receiver) = mpmc::channel::<u8>();
     label(&receiver, "unbounded");
     drop(sender);
     receiver.recv().unwrap_err();
+    receiver.try_recv().unwrap_err();
+    receiver.recv_timeout(crate::EVER).unwrap_err();
 }
 
 fn seen(thread: &Thread, object: u64) -> Vec<(Kind, Flags, u64)> {
@@ -57,26 +63,30 @@ fn every_operation_is_recorded() {
     run(&mut command("sequence", dir.path()));
     let trace = Trace::only(dir.path());
     rules::check(&trace, Ending::Exit);
-    let (sender, receiver, none) = (Flags::SENDER, Flags::RECEIVER, Flags::NONE);
+    let (sender, receiver, none, timed) = (Flags::SENDER, Flags::RECEIVER, Flags::NONE, Flags::TIMED);
     let expected = [
         (Kind::CAPACITY, none, 2),
         (Kind::HANDLE_CLONE, sender, 2),
         (Kind::HANDLE_CLONE, receiver, 2),
         (Kind::SEND, none, 1),
-        (Kind::SEND, none, 2),
-        (Kind::SEND, none, 3),
+        (Kind::SEND, Flags::TRY, 2),
+        (Kind::SEND, Flags::TRY, 3),
         (Kind::SEND_FAILED, Flags::TRY, 3),
-        (Kind::SEND, none, 4),
+        (Kind::SEND, timed, 4),
         (Kind::SEND_FAILED, Flags::TIMED_OUT, 4),
         (Kind::HANDLE_DROP, sender, 1),
         (Kind::RECEIVE, none, 1),
-        (Kind::RECEIVE, none, 2),
+        (Kind::RECEIVE, Flags::TRY, 2),
+        (Kind::SEND, timed, 5),
+        (Kind::SEND, none, 6),
+        (Kind::RECEIVE, timed, 5),
+        (Kind::RECEIVE, Flags::TRY, 6),
         (Kind::LOOK, Flags::NONE, 0),
-        (Kind::RECEIVE_FAILED, Flags::TIMED_OUT, 0),
+        (Kind::RECEIVE_FAILED, timed.with(Flags::TIMED_OUT), 0),
         (Kind::HANDLE_DROP, receiver, 1),
         (Kind::HANDLE_DROP, receiver, 0),
-        (Kind::SEND, none, 5),
-        (Kind::SEND_FAILED, Flags::DISCONNECTED, 5),
+        (Kind::SEND, none, 7),
+        (Kind::SEND_FAILED, Flags::DISCONNECTED, 7),
         (Kind::HANDLE_DROP, sender, 0),
         (Kind::DESTROY, none, 0),
     ];
@@ -86,10 +96,44 @@ fn every_operation_is_recorded() {
         (Kind::CAPACITY, none, MESSAGE_MAX),
         (Kind::HANDLE_DROP, sender, 0),
         (Kind::RECEIVE_FAILED, Flags::DISCONNECTED, 0),
+        (Kind::RECEIVE_FAILED, Flags::DISCONNECTED.with(timed), 0),
+        (Kind::RECEIVE_FAILED, Flags::DISCONNECTED.with(timed), 0),
         (Kind::HANDLE_DROP, receiver, 0),
         (Kind::DESTROY, none, 0),
     ];
     assert_eq!(seen(thread, trace.labelled("unbounded")), expected);
+}
+
+/// One thread receives from two channels while there are messages, and when they are both over.
+fn either() {
+    let ((a, from_a), (b, from_b)) = (mpmc::channel(), mpmc::channel());
+    label(&a, "a");
+    label(&b, "b");
+    a.send(1).unwrap();
+    b.send(2).unwrap();
+    assert_eq!(from_a.recv(), Ok(1));
+    assert_eq!(mpmc::recv_either(&from_a, &from_b), Ok(mpmc::Either::Second(2)));
+    a.send(3).unwrap();
+    drop((a, b));
+    assert_eq!(mpmc::recv_either(&from_a, &from_b), Ok(mpmc::Either::First(3)));
+    mpmc::recv_either(&from_a, &from_b).unwrap_err();
+}
+
+#[test]
+fn a_message_of_either_channel_was_not_waited_for_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    run(&mut command("either", dir.path()));
+    let trace = Trace::only(dir.path());
+    rules::check(&trace, Ending::Exit);
+    let thread = trace.threads.iter().find(|thread| thread.count(Kind::SEND) > 0).unwrap();
+    let of = |label| {
+        let mut events = seen(thread, trace.labelled(label));
+        events.retain(|(kind, _, _)| matches!(*kind, Kind::RECEIVE | Kind::RECEIVE_FAILED));
+        events
+    };
+    let over = (Kind::RECEIVE_FAILED, Flags::DISCONNECTED.with(Flags::AMONG), 0);
+    assert_eq!(of("a"), [(Kind::RECEIVE, Flags::NONE, 1), (Kind::RECEIVE, Flags::AMONG, 2), over]);
+    assert_eq!(of("b"), [(Kind::RECEIVE, Flags::AMONG, 1), over]);
 }
 
 fn named(name: &str, f: impl FnOnce() + Send + 'static) -> thread::JoinHandle<()> {
@@ -146,25 +190,31 @@ fn waits_are_published() {
     let trace = Trace::only(dir.path());
     let object = |label: &str| trace.labelled(label);
     let (a, b, c) = (object("a"), object("b"), object("c"));
-    for (name, kind, channel, is_timed, other) in [
-        ("receives", Kind::RECEIVE, a, false, 0),
-        ("either", Kind::RECEIVE, a, false, b),
-        ("receives for a time", Kind::RECEIVE, b, true, 0),
-        ("sends", Kind::SEND, c, false, 0),
-        ("sends for a time", Kind::SEND, c, true, 0),
+    for (name, kind, channel, flags, other) in [
+        ("receives", Kind::RECEIVE, a, Flags::NONE, 0),
+        ("either", Kind::RECEIVE, a, Flags::AMONG, b),
+        ("receives for a time", Kind::RECEIVE, b, Flags::TIMED, 0),
+        ("sends", Kind::SEND, c, Flags::NONE, 0),
+        ("sends for a time", Kind::SEND, c, Flags::TIMED, 0),
     ] {
         let slot = trace.slot(trace.named(name).object);
         let wait = slot.wait.unwrap_or_else(|| panic!("{name} does not wait"));
-        assert_eq!((wait.kind(), wait.object().0, wait.flags().has(Flags::TIMED)), (kind, channel, is_timed), "{name}");
+        assert_eq!((wait.kind(), wait.object().0, wait.flags()), (kind, channel, flags), "{name}");
         assert_eq!(slot.wait_object, other, "{name}");
     }
     running.go();
     assert!(running.end().success());
     let trace = Trace::only(dir.path());
     rules::check(&trace, Ending::Exit);
-    let of = |name: &str, object, kinds: &[Kind]| trace.named(name).on(object, kinds).len();
-    assert_eq!((of("either", a, &[Kind::RECEIVE]), of("either", b, &[Kind::RECEIVE])), (0, 1));
-    assert_eq!((of("sends", c, &[Kind::SENT]), of("sends for a time", c, &[Kind::SENT])), (1, 1));
+    let of = |name: &str, object, kind| -> Vec<_> {
+        trace.named(name).on(object, &[kind]).into_iter().map(trace_format::Event::flags).collect()
+    };
+    assert_eq!(of("receives", a, Kind::RECEIVE), [Flags::NONE]);
+    assert_eq!((of("either", a, Kind::RECEIVE), of("either", b, Kind::RECEIVE)), (vec![], vec![Flags::AMONG]));
+    assert_eq!(of("receives for a time", b, Kind::RECEIVE), [Flags::TIMED]);
+    for kind in [Kind::SEND, Kind::SENT] {
+        assert_eq!((of("sends", c, kind), of("sends for a time", c, kind)), (vec![Flags::NONE], vec![Flags::TIMED]));
+    }
     assert!(trace.slots().iter().all(|slot| slot.wait.is_none()));
 }
 

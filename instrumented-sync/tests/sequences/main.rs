@@ -1,5 +1,5 @@
-//! The exact events of barriers, of what is initialised once, of releases, and of waits that unwind or are not needed, and
-//! what the slots say meanwhile.
+//! The exact events of barriers, of what is initialised once, of releases, and of waits that unwind, could give up or are not
+//! needed, and what the slots say meanwhile.
 //!
 //! Each case is a program of its own: this test binary, run again with a part to play.
 #![cfg(recorded)]
@@ -19,6 +19,7 @@ mod barrier;
 mod late;
 mod once;
 mod pass;
+mod patience;
 mod release;
 mod rwlock;
 mod task;
@@ -50,6 +51,11 @@ const ROLES: &[(&str, fn())] = &[
     ("release::unwound", release::unwound),
     ("release::out_of_order", release::out_of_order),
     ("release::by_many_threads", release::by_many_threads),
+    ("once::looked_at", once::looked_at),
+    ("patience::receives", patience::receives),
+    ("patience::sends", patience::sends),
+    ("patience::waits", patience::waits),
+    ("patience::parks", patience::parks),
     #[cfg(since_1_92)]
     ("rwlock::downgraded", rwlock::downgraded),
     #[cfg(since_1_92)]

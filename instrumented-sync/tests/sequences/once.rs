@@ -210,9 +210,41 @@ fn a_use_is_recorded_once_and_while_something_is_held() {
         events[1..events.len() - 1].to_vec()
     };
     let mut uses = attempt(1, Flags::NONE, Flags::NONE);
-    (0..3).for_each(|_| uses.extend(used(1, Flags::NONE)));
+    (0..2).for_each(|_| uses.extend(used(1, Flags::NONE)));
+    // Those at the end wait for nothing.
+    uses.extend(used(1, Flags::TRY));
     assert_eq!(events("once"), uses);
     assert_eq!(events("lazy"), uses);
     let look = vec![(Kind::LOOK, Flags::NONE, 0)];
     assert_eq!(events("cell"), [look, uses, attempt(2, Flags::NONE, Flags::NONE)].concat());
+}
+
+/// A thread looks at what is initialised, and uses it in ways that may wait, each twice.
+pub(crate) fn looked_at() {
+    let (once, cell) = (Once::new(), OnceLock::new());
+    let lazy = LazyLock::new(|| 3);
+    label(&once, "once");
+    label(&cell, "cell");
+    label(&lazy, "lazy");
+    once.call_once(|| ());
+    assert_eq!((cell.set(1), *lazy), (Ok(()), 3));
+    thread::scope(|scope| {
+        spawn(scope, "looks", || {
+            for _ in 0..2 {
+                assert_eq!((cell.get(), LazyLock::get(&lazy), once.is_completed()), (Some(&1), Some(&3), true));
+                once.call_once_force(|_| ());
+                assert_eq!((cell.wait(), cell.set(2), *lazy), (&1, Err(2), 3));
+            }
+        });
+    });
+}
+
+#[test]
+fn a_look_does_not_hide_the_first_use_that_may_wait() {
+    let trace = record("once::looked_at");
+    let looks = trace.named("looks");
+    for label in ["once", "cell", "lazy"] {
+        let expected = [used(1, Flags::TRY), used(1, Flags::NONE)].concat();
+        assert_eq!(sequence(looks, trace.labelled(label)), expected, "{label}");
+    }
 }

@@ -212,8 +212,11 @@ impl Writer {
     /// An operation on a resource; one that gives up, at once or after a time, does not hang.
     fn resource(&mut self, thread: u32, kind: Does, object: u32, event: Event) -> usize {
         let flags = event.flags();
-        // Of a wake-up and of a receive bit 3 says different things, but never that it waits for ever.
-        let may_wait = !flags.has(Flags::TIMED) && !flags.has(Flags::TRY);
+        // Of a wake-up bit 3 says that its time was over, of a failed receive too.
+        let gives_up = flags.has(Flags::TIMED) || flags.has(Flags::TRY);
+        // A message from another channel would do as well.
+        let is_among = flags.has(Flags::AMONG) && matches!(event.kind(), Kind::RECEIVE | Kind::RECEIVE_FAILED);
+        let may_wait = !gives_up && !is_among;
         self.push_operation(Operation { may_wait, ..Operation::new(thread, kind, object, event.site().0) });
         self.history.operations.len() - 1
     }

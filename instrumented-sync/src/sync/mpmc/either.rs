@@ -5,7 +5,7 @@ use super::{
     core::{Core, Watch},
 };
 use crate::native;
-use crate::sync::channel::{Envelope, Failure, Operation, Waiting};
+use crate::sync::channel::{Envelope, Failure, Handle, Operation, Patience, Waiting};
 use std::{panic::Location, sync::Arc};
 
 /// What [`recv_either`] received, and from which channel.
@@ -42,7 +42,8 @@ pub enum Either<A, B> {
 #[track_caller]
 pub fn recv_either<A, B>(first: &Receiver<A>, second: &Receiver<B>) -> Result<Either<A, B>, RecvError> {
     let site = Location::caller();
-    let operations = (first.handle.operation(site), second.handle.operation(site));
+    let operation = |handle: &Handle| handle.operation(site, Patience::Among);
+    let operations = (operation(&first.handle), operation(&second.handle));
     match receive(&first.end, &second.end, operations) {
         Some(Either::First(envelope)) => Ok(Either::First(super::received(operations.0, envelope))),
         Some(Either::Second(envelope)) => Ok(Either::Second(super::received(operations.1, envelope))),
@@ -83,8 +84,8 @@ fn receive<A, B>(
 }
 
 fn waits(first: Option<Operation>, second: Option<Operation>) -> Option<Waiting> {
-    let both = first.map(|first| first.waits_to_receive(false, second));
-    both.or_else(|| second.map(|second| second.waits_to_receive(false, None)))
+    let both = first.map(|first| first.waits_to_receive(second));
+    both.or_else(|| second.map(|second| second.waits_to_receive(None)))
 }
 
 /// Receives if there is a message; else says of each channel whether one may still come.

@@ -1,6 +1,6 @@
 //! The sending handles.
 
-use super::{Envelope, Failure, Handle, SendError, TrySendError};
+use super::{Envelope, Failure, Handle, Patience, SendError, TrySendError};
 use crate::{native, sync::channel::Sent};
 use std::{fmt, panic::Location};
 
@@ -26,7 +26,7 @@ impl<T> Sender<T> {
     /// The receiver is gone; the error holds the message.
     #[track_caller]
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
-        let sent = self.handle.sending(Location::caller());
+        let sent = self.handle.sending(Location::caller(), Patience::Endless);
         let result = self.native.send(Envelope::new(t, sent));
         result.map_err(|SendError(envelope)| SendError(came_back(sent, envelope, Failure::Disconnected)))
     }
@@ -46,7 +46,7 @@ impl<T> SyncSender<T> {
     /// The receiver is gone; the error holds the message.
     #[track_caller]
     pub fn send(&self, t: T) -> Result<(), SendError<T>> {
-        let Some(sent) = self.handle.sending(Location::caller()) else {
+        let Some(sent) = self.handle.sending(Location::caller(), Patience::Endless) else {
             let result = self.native.send(Envelope::new(t, None));
             return result.map_err(|SendError(envelope)| SendError(envelope.message));
         };
@@ -57,7 +57,7 @@ impl<T> SyncSender<T> {
             }
             Err(TrySendError::Full(envelope) | TrySendError::Disconnected(envelope)) => envelope,
         };
-        let waiting = sent.waits(false);
+        let waiting = sent.waits();
         let result = self.native.send(envelope);
         waiting.end();
         if result.is_ok() {
@@ -73,7 +73,7 @@ impl<T> SyncSender<T> {
     /// The channel is full, or the receiver is gone; the error holds the message.
     #[track_caller]
     pub fn try_send(&self, t: T) -> Result<(), TrySendError<T>> {
-        let sent = self.handle.sending(Location::caller());
+        let sent = self.handle.sending(Location::caller(), Patience::Zero);
         let result = self.native.try_send(Envelope::new(t, sent));
         if let (Ok(()), Some(sent)) = (&result, sent) {
             sent.arrived();
