@@ -12,10 +12,10 @@ use std::{
 };
 
 /// Deadlocks in each trace: three cycles of two threads, one of three, one of five.
-pub(crate) const N_DEADLOCKS: usize = 5;
+pub(crate) const N_DEADLOCKS: u64 = 5;
 
 /// Cycles that no schedule reaches: one is ordered by a value that is read, one by a fork.
-pub(crate) const N_REFUTED: usize = 2;
+pub(crate) const N_REFUTED: u64 = 2;
 
 /// What a trace is like.
 #[derive(Clone, Copy, Debug)]
@@ -180,6 +180,6 @@ impl Random {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ self.0 >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
         let mixed = (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
-        (u128::from(mixed ^ mixed >> 32) * u128::from(n) >> 64) as u64
+        ((u128::from(mixed ^ mixed >> 32) * u128::from(n)) >> 64) as u64
     }
 }

@@ -4,10 +4,11 @@ use std::{
     fs::{self, File},
     io::Read,
     path::Path,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-/// Figures of one run, in the order in which they are written.
+/// Figures of one run, in the order in which they are written. Times are processor time, in a process of one thread: what
+/// passes until it is done is the same on a machine that does nothing else.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Figures {
     /// To go over the bytes of the trace and do next to nothing.
@@ -16,6 +17,8 @@ pub(crate) struct Figures {
     pub(crate) read: Duration,
     /// To analyse what was read.
     pub(crate) analyse: Duration,
+    /// What passed while it was read and analysed.
+    pub(crate) elapsed: Duration,
     /// Highest memory that the process took.
     pub(crate) peak_kib: u64,
     pub(crate) n_events: u64,
@@ -26,16 +29,19 @@ pub(crate) struct Figures {
 impl Figures {
     pub(crate) fn write(&self) -> String {
         let nanos = |duration: Duration| duration.as_nanos() as u64;
-        let Self { pass, read, analyse, peak_kib, n_events, n_deadlocks, n_refuted } = *self;
-        let numbers = [nanos(pass), nanos(read), nanos(analyse), peak_kib, n_events, n_deadlocks, n_refuted];
+        let Self { pass, read, analyse, elapsed, peak_kib, n_events, n_deadlocks, n_refuted } = *self;
+        let numbers =
+            [nanos(pass), nanos(read), nanos(analyse), nanos(elapsed), peak_kib, n_events, n_deadlocks, n_refuted];
         numbers.map(|number| number.to_string()).join(" ")
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let numbers: Option<Vec<u64>> = text.split_whitespace().map(|number| number.parse().ok()).collect();
-        let [pass, read, analyse, peak_kib, n_events, n_deadlocks, n_refuted] = numbers?[..] else { return None };
-        let [pass, read, analyse] = [pass, read, analyse].map(Duration::from_nanos);
-        Some(Self { pass, read, analyse, peak_kib, n_events, n_deadlocks, n_refuted })
+        let [pass, read, analyse, elapsed, peak_kib, n_events, n_deadlocks, n_refuted] = numbers?[..] else {
+            return None;
+        };
+        let [pass, read, analyse, elapsed] = [pass, read, analyse, elapsed].map(Duration::from_nanos);
+        Some(Self { pass, read, analyse, elapsed, peak_kib, n_events, n_deadlocks, n_refuted })
     }
 
     /// Medians of times, the highest of memory; what was found is that of all.
@@ -49,17 +55,23 @@ impl Figures {
             pass: median(|run| run.pass),
             read: median(|run| run.read),
             analyse: median(|run| run.analyse),
+            elapsed: median(|run| run.elapsed),
             peak_kib: runs.iter().map(|run| run.peak_kib).max().unwrap_or_default(),
             ..runs[0]
         }
     }
 }
 
-/// How long something takes, and what comes of it.
+/// Processor time that something takes, and what comes of it.
 pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
-    let begin = Instant::now();
+    let begin = processor_time();
     let result = work();
-    (begin.elapsed(), result)
+    (processor_time().saturating_sub(begin), result)
+}
+
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
 }
 
 /// Goes over the bytes of a file, or of those in a directory, as cheaply as can be.

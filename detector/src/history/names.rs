@@ -172,7 +172,7 @@ impl Names {
 /// needed when it grows. `n_slots` is at most two for each of `u32::MAX` texts.
 #[inline]
 fn place_of(hash: u64, n_slots: usize) -> usize {
-    ((hash >> 32) * (n_slots as u64 / 2) >> 31) as usize
+    (((hash >> 32) * (n_slots as u64 / 2)) >> 31) as usize
 }
 
 /// A short text as [`Text`] has it, as a number; `None` of a longer one.
