@@ -87,8 +87,9 @@ struct Cut<'a, C> {
     /// The blocked threads, and the locks that they want.
     blocked: FxHashSet<u32>,
     locks: FxHashSet<u32>,
-    /// Of threads that are blocked, and of locks that are wanted: the acquires that nothing has ended yet, oldest first.
-    holds: Vec<Step>,
+    /// By lock, of threads that are blocked, and of locks that are wanted: the acquires that nothing has ended yet, oldest
+    /// first.
+    holds: FxHashMap<u32, Vec<Step>>,
     /// By variable the latest message: index and number, which is 0 if there is none.
     messages: Vec<(u32, u32)>,
     has_begun: Vec<bool>,
@@ -109,7 +110,7 @@ impl<'a, C: Counts> Cut<'a, C> {
             n_operations: 0,
             locks: locks.map(|operation| operation.target).collect(),
             blocked: blocked.map(|operation| operation.thread).collect(),
-            holds: Vec::new(),
+            holds: FxHashMap::default(),
             messages: Vec::new(),
             has_begun: vec![false; history.threads.len()],
             starts: FxHashMap::default(),
@@ -146,7 +147,7 @@ impl<'a, C: Counts> Cut<'a, C> {
     fn acquire(&mut self, operation: &Operation, step: Step) {
         let is_wanted = self.locks.contains(&operation.target);
         if is_wanted || self.blocked.contains(&operation.thread) {
-            self.holds.push(step);
+            self.holds.entry(operation.target).or_default().push(step);
         }
         if is_wanted {
             self.add_context(step);
@@ -154,17 +155,17 @@ impl<'a, C: Counts> Cut<'a, C> {
     }
 
     fn release(&mut self, operation: &Operation, step: Step) {
+        let history = self.history;
+        let Some(holds) = self.holds.get_mut(&operation.target) else { return };
         let is_of = |hold: &Step, thread: Option<u32>| {
-            let acquire = self.history.operations.get(hold.index as usize);
-            acquire.is_some_and(|acquire| {
-                (acquire.target, acquire.mode) == (operation.target, operation.mode)
-                    && thread.is_none_or(|thread| thread == acquire.thread)
-            })
+            let acquire = history.operations.get(hold.index as usize);
+            let is_of_thread = |acquire: &Operation| thread.is_none_or(|thread| thread == acquire.thread);
+            acquire.is_some_and(|acquire| acquire.mode == operation.mode && is_of_thread(acquire))
         };
         // Another thread may drop a guard.
-        let own = self.holds.iter().rposition(|hold| is_of(hold, Some(operation.thread)));
-        let Some(at) = own.or_else(|| self.holds.iter().rposition(|hold| is_of(hold, None))) else { return };
-        let acquire = self.holds.remove(at);
+        let own = holds.iter().rposition(|hold| is_of(hold, Some(operation.thread)));
+        let Some(at) = own.or_else(|| holds.iter().rposition(|hold| is_of(hold, None))) else { return };
+        let acquire = holds.remove(at);
         if self.locks.contains(&operation.target) {
             self.add_context(Step { what: What::Ends(acquire.index), ..step });
         }
@@ -205,7 +206,8 @@ impl<'a, C: Counts> Cut<'a, C> {
 
     fn finish(self) -> Vec<Step> {
         let thread = |step: &Step| self.history.operations.get(step.index as usize).map(|operation| operation.thread);
-        let mut steps: Vec<Step> = self.holds.iter().filter(|hold| self.is_of_blocked(hold)).copied().collect();
+        let mut steps: Vec<Step> =
+            self.holds.values().flatten().filter(|hold| self.is_of_blocked(hold)).copied().collect();
         let mut others: Vec<u32> = Vec::new();
         // Only what few threads do can be shown side by side; the latest are the nearest to the deadlock.
         for step in self.context.iter().rev() {
