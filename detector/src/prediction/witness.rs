@@ -10,7 +10,7 @@
 
 use super::Witness;
 use crate::history::{History, Kind, Operation, Target};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 
 /// Sections and messages that are shown beside what makes the deadlock.
@@ -79,14 +79,25 @@ pub fn show(history: &History, witness: &Witness, counts: &impl Counts) -> Shown
     Shown { steps: cut.finish(), n_operations }
 }
 
+/// Of so many, those with these numbers.
+fn marked(n: usize, numbers: impl Iterator<Item = u32>) -> Vec<bool> {
+    let mut marked = vec![false; n];
+    for number in numbers {
+        if let Some(place) = marked.get_mut(number as usize) {
+            *place = true;
+        }
+    }
+    marked
+}
+
 struct Cut<'a, C> {
     history: &'a History,
     witness: &'a Witness,
     counts: &'a C,
     n_operations: u32,
-    /// The blocked threads, and the locks that they want.
-    blocked: FxHashSet<u32>,
-    locks: FxHashSet<u32>,
+    /// Whether a thread is blocked, and whether a lock is what one of those wants: asked at each step.
+    blocked: Vec<bool>,
+    locks: Vec<bool>,
     /// By lock, of threads that are blocked, and of locks that are wanted: the acquires that nothing has ended yet, oldest
     /// first.
     holds: FxHashMap<u32, Vec<Step>>,
@@ -102,14 +113,14 @@ struct Cut<'a, C> {
 impl<'a, C: Counts> Cut<'a, C> {
     fn new(history: &'a History, witness: &'a Witness, counts: &'a C) -> Self {
         let blocked = witness.blocked.iter().filter_map(|index| history.operations.get(*index as usize));
-        let locks = blocked.clone().filter(|operation| operation.kind.target() == Target::Lock);
+        let wanted = blocked.clone().filter(|operation| operation.kind.target() == Target::Lock);
         Self {
             history,
             witness,
             counts,
             n_operations: 0,
-            locks: locks.map(|operation| operation.target).collect(),
-            blocked: blocked.map(|operation| operation.thread).collect(),
+            locks: marked(history.locks.len(), wanted.map(|operation| operation.target)),
+            blocked: marked(history.threads.len(), blocked.map(|operation| operation.thread)),
             holds: FxHashMap::default(),
             messages: Vec::new(),
             has_begun: vec![false; history.threads.len()],
@@ -128,7 +139,7 @@ impl<'a, C: Counts> Cut<'a, C> {
             Kind::Fork => {
                 self.starts.insert(operation.target, Step { what: What::Starts(operation.target), ..step });
             }
-            Kind::Join if self.blocked.contains(&operation.thread) => self.add_context(step),
+            Kind::Join if self.is_blocked(operation.thread) => self.add_context(step),
             Kind::Write if self.counts.is_message(operation.target) => {
                 let place = operation.target as usize;
                 if self.messages.len() <= place {
@@ -145,8 +156,8 @@ impl<'a, C: Counts> Cut<'a, C> {
     }
 
     fn acquire(&mut self, operation: &Operation, step: Step) {
-        let is_wanted = self.locks.contains(&operation.target);
-        if is_wanted || self.blocked.contains(&operation.thread) {
+        let is_wanted = self.is_wanted(operation.target);
+        if is_wanted || self.is_blocked(operation.thread) {
             self.holds.entry(operation.target).or_default().push(step);
         }
         if is_wanted {
@@ -166,7 +177,7 @@ impl<'a, C: Counts> Cut<'a, C> {
         let own = holds.iter().rposition(|hold| is_of(hold, Some(operation.thread)));
         let Some(at) = own.or_else(|| holds.iter().rposition(|hold| is_of(hold, None))) else { return };
         let acquire = holds.remove(at);
-        if self.locks.contains(&operation.target) {
+        if self.is_wanted(operation.target) {
             self.add_context(Step { what: What::Ends(acquire.index), ..step });
         }
     }
@@ -184,7 +195,7 @@ impl<'a, C: Counts> Cut<'a, C> {
         if self.begins(operation) {
             let what = What::Starts(operation.thread);
             self.starts.entry(operation.thread).or_insert(Step { number, index, what });
-        } else if self.blocked.contains(&operation.thread) {
+        } else if self.is_blocked(operation.thread) {
             self.add_context(Step { number, index, what: What::Precedes(operation.thread) });
             self.add_context(Step { what: What::Follows(sender), ..step });
         }
@@ -195,6 +206,14 @@ impl<'a, C: Counts> Cut<'a, C> {
         operation.kind == Kind::Read
             && self.counts.is_message(operation.target)
             && self.has_begun.get(operation.thread as usize).is_some_and(|has_begun| !has_begun)
+    }
+
+    fn is_blocked(&self, thread: u32) -> bool {
+        self.blocked.get(thread as usize).copied().unwrap_or_default()
+    }
+
+    fn is_wanted(&self, lock: u32) -> bool {
+        self.locks.get(lock as usize).copied().unwrap_or_default()
     }
 
     fn add_context(&mut self, step: Step) {
@@ -212,7 +231,7 @@ impl<'a, C: Counts> Cut<'a, C> {
         // Only what few threads do can be shown side by side; the latest are the nearest to the deadlock.
         for step in self.context.iter().rev() {
             let Some(thread) = thread(step) else { continue };
-            if !self.blocked.contains(&thread) && !others.contains(&thread) {
+            if !self.is_blocked(thread) && !others.contains(&thread) {
                 if others.len() == OTHER_THREADS_MAX {
                     continue;
                 }
@@ -234,12 +253,13 @@ impl<'a, C: Counts> Cut<'a, C> {
 
     fn is_of_blocked(&self, hold: &Step) -> bool {
         let acquire = self.history.operations.get(hold.index as usize);
-        acquire.is_some_and(|acquire| self.blocked.contains(&acquire.thread))
+        acquire.is_some_and(|acquire| self.is_blocked(acquire.thread))
     }
 
     /// The steps that start the threads that are shown, and those that start their starters.
     fn starts(&self, others: &[u32]) -> Vec<Step> {
-        let mut threads: Vec<u32> = self.blocked.iter().chain(others).copied().collect();
+        let blocked = (0..).zip(&self.blocked).filter(|(_, is_blocked)| **is_blocked).map(|(thread, _)| thread);
+        let mut threads: Vec<u32> = blocked.chain(others.iter().copied()).collect();
         let mut steps = Vec::new();
         let mut at = 0;
         while let Some(thread) = threads.get(at).copied() {
