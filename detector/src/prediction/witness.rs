@@ -10,7 +10,7 @@
 
 use super::Witness;
 use crate::history::{History, Kind, Operation, Target};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 
 /// Sections and messages that are shown beside what makes the deadlock.
@@ -79,16 +79,28 @@ pub fn show(history: &History, witness: &Witness, counts: &impl Counts) -> Shown
     Shown { steps: cut.finish(), n_operations }
 }
 
+/// Of so many, those with these numbers.
+fn marked(n: usize, numbers: impl Iterator<Item = u32>) -> Vec<bool> {
+    let mut marked = vec![false; n];
+    for number in numbers {
+        if let Some(place) = marked.get_mut(number as usize) {
+            *place = true;
+        }
+    }
+    marked
+}
+
 struct Cut<'a, C> {
     history: &'a History,
     witness: &'a Witness,
     counts: &'a C,
     n_operations: u32,
-    /// The blocked threads, and the locks that they want.
-    blocked: FxHashSet<u32>,
-    locks: FxHashSet<u32>,
-    /// Of threads that are blocked, and of locks that are wanted: the acquires that nothing has ended yet, oldest first.
-    holds: Vec<Step>,
+    /// Whether a thread is blocked, and whether a lock is what one of those wants: asked at each step.
+    blocked: Vec<bool>,
+    locks: Vec<bool>,
+    /// By lock, of threads that are blocked, and of locks that are wanted: the acquires that nothing has ended yet, oldest
+    /// first.
+    holds: FxHashMap<u32, Vec<Step>>,
     /// By variable the latest message: index and number, which is 0 if there is none.
     messages: Vec<(u32, u32)>,
     has_begun: Vec<bool>,
@@ -101,15 +113,15 @@ struct Cut<'a, C> {
 impl<'a, C: Counts> Cut<'a, C> {
     fn new(history: &'a History, witness: &'a Witness, counts: &'a C) -> Self {
         let blocked = witness.blocked.iter().filter_map(|index| history.operations.get(*index as usize));
-        let locks = blocked.clone().filter(|operation| operation.kind.target() == Target::Lock);
+        let wanted = blocked.clone().filter(|operation| operation.kind.target() == Target::Lock);
         Self {
             history,
             witness,
             counts,
             n_operations: 0,
-            locks: locks.map(|operation| operation.target).collect(),
-            blocked: blocked.map(|operation| operation.thread).collect(),
-            holds: Vec::new(),
+            locks: marked(history.locks.len(), wanted.map(|operation| operation.target)),
+            blocked: marked(history.threads.len(), blocked.map(|operation| operation.thread)),
+            holds: FxHashMap::default(),
             messages: Vec::new(),
             has_begun: vec![false; history.threads.len()],
             starts: FxHashMap::default(),
@@ -127,7 +139,7 @@ impl<'a, C: Counts> Cut<'a, C> {
             Kind::Fork => {
                 self.starts.insert(operation.target, Step { what: What::Starts(operation.target), ..step });
             }
-            Kind::Join if self.blocked.contains(&operation.thread) => self.add_context(step),
+            Kind::Join if self.is_blocked(operation.thread) => self.add_context(step),
             Kind::Write if self.counts.is_message(operation.target) => {
                 let place = operation.target as usize;
                 if self.messages.len() <= place {
@@ -144,9 +156,9 @@ impl<'a, C: Counts> Cut<'a, C> {
     }
 
     fn acquire(&mut self, operation: &Operation, step: Step) {
-        let is_wanted = self.locks.contains(&operation.target);
-        if is_wanted || self.blocked.contains(&operation.thread) {
-            self.holds.push(step);
+        let is_wanted = self.is_wanted(operation.target);
+        if is_wanted || self.is_blocked(operation.thread) {
+            self.holds.entry(operation.target).or_default().push(step);
         }
         if is_wanted {
             self.add_context(step);
@@ -154,18 +166,18 @@ impl<'a, C: Counts> Cut<'a, C> {
     }
 
     fn release(&mut self, operation: &Operation, step: Step) {
+        let history = self.history;
+        let Some(holds) = self.holds.get_mut(&operation.target) else { return };
         let is_of = |hold: &Step, thread: Option<u32>| {
-            let acquire = self.history.operations.get(hold.index as usize);
-            acquire.is_some_and(|acquire| {
-                (acquire.target, acquire.mode) == (operation.target, operation.mode)
-                    && thread.is_none_or(|thread| thread == acquire.thread)
-            })
+            let acquire = history.operations.get(hold.index as usize);
+            let is_of_thread = |acquire: &Operation| thread.is_none_or(|thread| thread == acquire.thread);
+            acquire.is_some_and(|acquire| acquire.mode == operation.mode && is_of_thread(acquire))
         };
         // Another thread may drop a guard.
-        let own = self.holds.iter().rposition(|hold| is_of(hold, Some(operation.thread)));
-        let Some(at) = own.or_else(|| self.holds.iter().rposition(|hold| is_of(hold, None))) else { return };
-        let acquire = self.holds.remove(at);
-        if self.locks.contains(&operation.target) {
+        let own = holds.iter().rposition(|hold| is_of(hold, Some(operation.thread)));
+        let Some(at) = own.or_else(|| holds.iter().rposition(|hold| is_of(hold, None))) else { return };
+        let acquire = holds.remove(at);
+        if self.is_wanted(operation.target) {
             self.add_context(Step { what: What::Ends(acquire.index), ..step });
         }
     }
@@ -183,7 +195,7 @@ impl<'a, C: Counts> Cut<'a, C> {
         if self.begins(operation) {
             let what = What::Starts(operation.thread);
             self.starts.entry(operation.thread).or_insert(Step { number, index, what });
-        } else if self.blocked.contains(&operation.thread) {
+        } else if self.is_blocked(operation.thread) {
             self.add_context(Step { number, index, what: What::Precedes(operation.thread) });
             self.add_context(Step { what: What::Follows(sender), ..step });
         }
@@ -196,6 +208,14 @@ impl<'a, C: Counts> Cut<'a, C> {
             && self.has_begun.get(operation.thread as usize).is_some_and(|has_begun| !has_begun)
     }
 
+    fn is_blocked(&self, thread: u32) -> bool {
+        self.blocked.get(thread as usize).copied().unwrap_or_default()
+    }
+
+    fn is_wanted(&self, lock: u32) -> bool {
+        self.locks.get(lock as usize).copied().unwrap_or_default()
+    }
+
     fn add_context(&mut self, step: Step) {
         if self.context.len() == CONTEXT_MAX {
             self.context.pop_front();
@@ -205,12 +225,13 @@ impl<'a, C: Counts> Cut<'a, C> {
 
     fn finish(self) -> Vec<Step> {
         let thread = |step: &Step| self.history.operations.get(step.index as usize).map(|operation| operation.thread);
-        let mut steps: Vec<Step> = self.holds.iter().filter(|hold| self.is_of_blocked(hold)).copied().collect();
+        let mut steps: Vec<Step> =
+            self.holds.values().flatten().filter(|hold| self.is_of_blocked(hold)).copied().collect();
         let mut others: Vec<u32> = Vec::new();
         // Only what few threads do can be shown side by side; the latest are the nearest to the deadlock.
         for step in self.context.iter().rev() {
             let Some(thread) = thread(step) else { continue };
-            if !self.blocked.contains(&thread) && !others.contains(&thread) {
+            if !self.is_blocked(thread) && !others.contains(&thread) {
                 if others.len() == OTHER_THREADS_MAX {
                     continue;
                 }
@@ -232,12 +253,13 @@ impl<'a, C: Counts> Cut<'a, C> {
 
     fn is_of_blocked(&self, hold: &Step) -> bool {
         let acquire = self.history.operations.get(hold.index as usize);
-        acquire.is_some_and(|acquire| self.blocked.contains(&acquire.thread))
+        acquire.is_some_and(|acquire| self.is_blocked(acquire.thread))
     }
 
     /// The steps that start the threads that are shown, and those that start their starters.
     fn starts(&self, others: &[u32]) -> Vec<Step> {
-        let mut threads: Vec<u32> = self.blocked.iter().chain(others).copied().collect();
+        let blocked = (0..).zip(&self.blocked).filter(|(_, is_blocked)| **is_blocked).map(|(thread, _)| thread);
+        let mut threads: Vec<u32> = blocked.chain(others.iter().copied()).collect();
         let mut steps = Vec::new();
         let mut at = 0;
         while let Some(thread) = threads.get(at).copied() {
