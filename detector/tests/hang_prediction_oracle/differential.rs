@@ -6,10 +6,11 @@ use crate::{
     generator::Numbers,
     histories::{shrunk, text},
     native::Native,
+    scheduler::{Program, World},
     shapes::{SHAPES, completed, times},
     verdict::{Found, Verdict, judge},
 };
-use detector::history::History;
+use detector::history::{History, Operation};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -36,11 +37,19 @@ pub(crate) struct Counts {
     pub(crate) n_cut_short: usize,
     /// What the hangs were that it found.
     pub(crate) found: BTreeMap<Verdict, usize>,
+    /// Total hangs that it found in which a thread of which the end is not known would go on.
+    pub(crate) n_served: usize,
     /// Histories in which it found no hang though there are, by the classes of those.
     pub(crate) missed: BTreeMap<String, usize>,
 }
 
 impl Counts {
+    /// How many of the found hangs are none.
+    pub(crate) fn n_false(&self) -> usize {
+        let is_false = |verdict: &Verdict| matches!(verdict, Verdict::False(_));
+        self.found.iter().filter(|(verdict, _)| is_false(verdict)).map(|(_, n)| n).sum()
+    }
+
     pub(crate) fn n_missed(&self) -> usize {
         self.missed.values().sum()
     }
@@ -50,13 +59,9 @@ fn hangs(explored: &Explored) -> bool {
     !explored.total.is_empty() || !explored.cores.is_empty()
 }
 
-/// The first hang of a history that is none, and why.
-fn first_false(history: &History, engine: Engine) -> Option<(Found, String)> {
-    let (found, _) = engine(history);
-    found.into_iter().find_map(|found| match judge(history, &found) {
-        Verdict::False(why) => Some((found, why)),
-        _ => None,
-    })
+/// The first of the found hangs of a history of which a verdict is given.
+fn first_judged(history: &History, engine: Engine, verdict: &Verdict) -> Option<Found> {
+    engine(history).0.into_iter().find(|found| judge(history, found) == *verdict)
 }
 
 /// Of which classes the hangs of a history are, and whether sections keep their order in one of each class.
@@ -72,6 +77,18 @@ pub(crate) fn classes(history: &History) -> String {
     all.iter().map(named).collect::<Vec<_>>().join(" + ")
 }
 
+/// Whether some thread of the program goes on at the end of a schedule, of which the history knows nothing more.
+fn is_served(program: &Program, history: &History, found: &Found) -> bool {
+    let world = World::along(program, &history.operations, &found.steps);
+    let n_done = |thread: u32, operations: &[Operation]| {
+        operations.iter().filter(|operation| operation.thread == thread).count()
+    };
+    (0..program.threads.len() as u32).any(|thread| {
+        n_done(thread, &world.history.operations) >= n_done(thread, &history.operations)
+            && world.goes_on(thread as usize)
+    })
+}
+
 fn example(history: &History) -> String {
     let mut text = text(history);
     let native = Native::new(history);
@@ -84,13 +101,13 @@ fn example(history: &History) -> String {
     text
 }
 
-/// Goes over so many histories of a shape, and compares. Fails at the first hang that is none.
+/// Goes over so many histories of a shape, and compares.
 pub(crate) fn differential(which: usize, seed: u64, n: usize, engine: Engine) -> Counts {
     let (name, shape) = &SHAPES[which];
     let mut numbers = Numbers(seed);
     let mut counts = Counts::default();
     for _ in 0..n * times() {
-        let (_, history, _) = completed(&mut numbers, shape);
+        let (program, history, _) = completed(&mut numbers, shape);
         let explored = explore(&history);
         if explored.is_cut_short {
             counts.n_too_large += 1;
@@ -99,15 +116,19 @@ pub(crate) fn differential(which: usize, seed: u64, n: usize, engine: Engine) ->
         counts.n_histories += 1;
         counts.n_hanging += usize::from(hangs(&explored));
         counts.n_with_core += usize::from(!explored.cores.is_empty());
-        if first_false(&history, engine).is_some() {
-            let history = shrunk(&history, |history| first_false(history, engine).is_some());
-            let why = first_false(&history, engine);
-            assert!(why.is_none(), "{name}: {why:?} is no hang, of\n{}", example(&history));
-        }
         let (found, is_cut_short) = engine(&history);
         counts.n_cut_short += usize::from(is_cut_short);
         for found in &found {
-            *counts.found.entry(judge(&history, found)).or_default() += 1;
+            let verdict = judge(&history, found);
+            if matches!(verdict, Verdict::False(_)) && !counts.found.contains_key(&verdict) {
+                let history = shrunk(&history, |history| first_judged(history, engine, &verdict).is_some());
+                let found = first_judged(&history, engine, &verdict);
+                println!("{name}: {verdict:?}: {found:?} of\n{}", example(&history));
+            }
+            if verdict == Verdict::Total {
+                counts.n_served += usize::from(is_served(&program, &history, found));
+            }
+            *counts.found.entry(verdict).or_default() += 1;
         }
         if found.is_empty() && hangs(&explored) {
             let class = classes(&history);

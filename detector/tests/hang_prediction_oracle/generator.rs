@@ -147,6 +147,16 @@ impl Making<'_> {
                 block.push(Step::in_mode(Kind::Release, lock, mode));
             }
         }
+        if let Some(before) = self.blocks[thread].last_mut()
+            && before.last().is_some_and(Step::is_release)
+            && !before.iter().filter_map(Step::lock).any(|lock| block.iter().any(|step| step.lock() == Some(lock)))
+            && self.numbers.one_in(4)
+        {
+            // Into the section before.
+            let at = before.len() - 1;
+            before.splice(at..at, block);
+            return;
+        }
         self.blocks[thread].push(block);
     }
 

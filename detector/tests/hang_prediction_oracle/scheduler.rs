@@ -82,6 +82,10 @@ impl Step {
         self.kind() == Some(Kind::Open)
     }
 
+    pub(crate) fn is_release(&self) -> bool {
+        self.kind() == Some(Kind::Release)
+    }
+
     pub(crate) fn is_receive(&self) -> bool {
         matches!(self, Self::Receive { .. })
     }
@@ -164,6 +168,20 @@ impl<'a> World<'a> {
             things: program.resources.iter().map(thing).collect(),
             history,
         }
+    }
+
+    /// The program behind steps of one of its runs.
+    pub(crate) fn along(program: &'a Program, operations: &[Operation], steps: &[u32]) -> Self {
+        let mut world = Self::new(program);
+        let mut n_done = vec![0; program.threads.len()];
+        for step in steps {
+            let thread = operations[*step as usize].thread as usize;
+            n_done[thread] += 1;
+            // Some steps of a program are two operations.
+            let done = world.history.operations.iter().filter(|operation| operation.thread as usize == thread);
+            assert!(done.count() >= n_done[thread] || world.perform(thread), "T{thread} cannot do {step}");
+        }
+        world
     }
 
     /// Whether a thread can do its next step; `None` if it has none.
@@ -318,10 +336,16 @@ impl<'a> World<'a> {
 
     /// Whether some thread can do something.
     pub(crate) fn goes(&self) -> bool {
-        (0..self.todo.len()).any(|thread| self.can(thread) == Some(true))
+        (0..self.todo.len()).any(|thread| self.goes_on(thread))
     }
 
-    fn outcome(&self) -> Outcome {
+    /// Whether a thread can do something.
+    pub(crate) fn goes_on(&self, thread: usize) -> bool {
+        self.can(thread) == Some(true)
+    }
+
+    /// What it is that nobody can do anything.
+    pub(crate) fn outcome(&self) -> Outcome {
         let blocked = self.blocked();
         let gives_up = |thread: &usize| {
             matches!(

@@ -62,15 +62,9 @@ fn hangs_in(history: &History, world: &World<'_>) -> Option<Blocked> {
 fn ways_are_real(program: &Program, history: &History, explored: &Explored) {
     let native = Native::new(history);
     for (blocked, (_, way)) in &explored.total {
-        let mut world = World::new(program);
-        let mut state = native.first();
-        for thread in way {
-            native.step(&mut state, *thread);
-            // A look that finds what it waits for is one step of a program, and two operations.
-            let is_ahead = done(&world.history)[*thread].len() >= native.n_done(&state, *thread);
-            assert!(is_ahead || world.perform(*thread), "no step of T{thread} in {way:?} of\n{}", text(history));
-        }
+        let world = World::along(program, &history.operations, &native.steps(way));
         assert!(!world.goes(), "goes on behind {way:?} of\n{}", text(history));
+        assert_ne!(world.outcome(), Outcome::GivesUp, "some give up behind {way:?} of\n{}", text(history));
         assert_eq!(hangs_in(history, &world).as_ref(), Some(blocked), "hangs behind {way:?} of\n{}", text(history));
     }
 }
@@ -79,6 +73,7 @@ fn ways_are_real(program: &Program, history: &History, explored: &Explored) {
 fn explorer_and_scheduler_agree() {
     for (seed, (name, shape)) in (1..).zip(&SHAPES) {
         let mut numbers = Numbers(seed);
+
         let (mut n_hanging, mut n_cores, mut n_states, mut n_ways, mut n_compared) = (0, 0, 0, 0, 0);
         let n = 200 * times();
         for _ in 0..n {
@@ -92,6 +87,7 @@ fn explorer_and_scheduler_agree() {
             n_states += explored.n_states;
             n_hanging += usize::from(!explored.total.is_empty() || !explored.cores.is_empty());
             n_cores += usize::from(!explored.cores.is_empty());
+            // Of one that serves others nobody knows what it would do next.
             if outcome == Outcome::Completes {
                 ways_are_real(&program, &history, &explored);
                 n_ways += explored.total.len();

@@ -11,8 +11,8 @@ use detector::history::{History, Mode};
 const RUNS_MAX: usize = 12;
 
 const BASE: Shape = Shape {
-    n_threads: &[2, 3, 3],
-    n_locks: &[1, 2],
+    n_threads: &[2, 3, 3, 4],
+    n_locks: &[1, 2, 2, 3],
     does: &[],
     rooms: &[None],
     n_events: &[3, 4, 5],
@@ -29,38 +29,45 @@ pub(crate) const SHAPES: [(&str, Shape); 9] = [
     (
         "locks and joins",
         Shape {
-            n_threads: &[2, 3],
-            n_locks: &[2],
+            n_threads: &[2, 3, 3, 4],
+            n_locks: &[2, 3],
             does: &[Sections],
-            n_events: &[3, 4, 5],
+            n_events: &[4, 5, 6],
             wraps: 3,
             modes: &[Mode::Exclusive, Mode::Exclusive, Mode::Shared],
             ..BASE
         },
     ),
-    ("channels", Shape { does: &[Message, Message, Message, Sections], n_events: &[3, 4, 5], ..BASE }),
-    ("rendezvous", Shape { does: &[Message, Message, Message, Sections], rooms: &[Some(0)], ..BASE }),
+    ("channels", Shape { does: &[Message, Message, Message, Sections], n_events: &[4, 5, 6, 7], ..BASE }),
+    (
+        "rendezvous",
+        Shape { does: &[Message, Message, Message, Sections], rooms: &[Some(0)], n_events: &[3, 4, 5, 6], ..BASE },
+    ),
     (
         "bounded channels",
         Shape {
             does: &[Message, Message, Message, Message, Sections],
             rooms: &[Some(1), Some(1), Some(2)],
-            n_events: &[3, 4, 5],
+            n_events: &[4, 5, 6, 7],
             ..BASE
         },
     ),
-    ("semaphores", Shape { does: &[Own, Own, Signal, Signal, Sections], n_events: &[3, 4], wraps: 3, ..BASE }),
-    ("park", Shape { does: &[Park, Park, Sections], n_events: &[2, 3, 4], wraps: 3, ..BASE }),
-    ("condvars", Shape { does: &[BareWait, GuardedWait, GuardedWait], n_events: &[1, 2], wraps: 5, ..BASE }),
-    ("latches and barriers", Shape { does: &[Latch, Barrier, Barrier, Sections], n_events: &[2, 3], ..BASE }),
+    ("semaphores", Shape { does: &[Own, Own, Signal, Signal, Sections], n_events: &[3, 4, 5], wraps: 3, ..BASE }),
+    ("park", Shape { does: &[Park, Park, Sections], n_events: &[3, 4, 5], wraps: 3, ..BASE }),
+    (
+        "condvars",
+        Shape { does: &[BareWait, GuardedWait, GuardedWait, Sections], n_events: &[1, 2, 3], wraps: 4, ..BASE },
+    ),
+    ("latches and barriers", Shape { does: &[Latch, Barrier, Barrier, Sections], n_events: &[2, 3, 4], ..BASE }),
     (
         "mixed",
         Shape {
             n_threads: &[2, 3, 3, 4],
             does: EVERYTHING,
             rooms: &[None, Some(0), Some(1)],
-            n_events: &[2, 3, 4],
+            n_events: &[3, 4, 5],
             wraps: 3,
+            modes: &[Mode::Exclusive, Mode::Exclusive, Mode::Shared],
             ..BASE
         },
     ),

@@ -12,14 +12,14 @@ use std::collections::BTreeSet;
 pub(crate) struct Found {
     pub(crate) steps: Vec<u32>,
     pub(crate) blocked: Vec<u32>,
-    /// Whether nobody can do anything then.
+    /// Whether nobody can do anything then, or after others have done what they can.
     pub(crate) is_total: bool,
 }
 
 /// What a hang is that was found.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Verdict {
-    /// Nobody can do anything.
+    /// One behind which nobody can do anything, at the latest when others have gone on for a while.
     Total,
     /// A cycle of locks and joins.
     Core,
@@ -28,56 +28,54 @@ pub(crate) enum Verdict {
     /// Its threads move in no state behind, but others do what is not known, in some.
     Doubtful,
     /// None.
-    False(String),
+    False(&'static str),
 }
 
 /// What a found hang is.
 pub(crate) fn judge(history: &History, found: &Found) -> Verdict {
     let native = Native::new(history);
-    let state = match native.replay(found.steps.iter().copied()) {
-        Ok(state) => state,
-        Err(why) => return Verdict::False(why),
+    let Ok(state) = native.replay(found.steps.iter().copied()) else {
+        return Verdict::False("a step of its schedule cannot be done");
     };
     let thread = |index: &u32| history.operations[*index as usize].thread as usize;
     for index in &found.blocked {
-        if native.next(&state, thread(index)) != Some(*index as usize) {
-            return Verdict::False(format!("operation {index} is not the next one of its thread"));
-        }
-        let look = native.look(&state, thread(index));
-        if look != Look::Waits {
-            return Verdict::False(format!("operation {index} is said to wait: {look:?}"));
+        match native.look(&state, thread(index)) {
+            _ if native.next(&state, thread(index)) != Some(*index as usize) => {
+                return Verdict::False("what is blocked is not the next operation of its thread");
+            }
+            Look::Waits => {}
+            Look::NotStarted => return Verdict::False("who is blocked is not started"),
+            _ => return Verdict::False("what is blocked does not wait"),
         }
     }
     let blocked: BTreeSet<usize> = found.blocked.iter().map(thread).collect();
     if blocked.len() != found.blocked.len() || blocked.is_empty() {
-        return Verdict::False("each thread is blocked once, and somebody is".to_owned());
-    }
-    if found.is_total {
-        let is_total = native.total(&state).is_some();
-        return if is_total { Verdict::Total } else { Verdict::False("somebody can do something".to_owned()) };
+        return Verdict::False("each thread is blocked once, and somebody is");
     }
     let waits_in_it = |thread: &usize| native.waits_for(&state, *thread).iter().any(|next| blocked.contains(next));
-    if blocked.iter().all(waits_in_it) {
+    if blocked.iter().all(waits_in_it) && !found.is_total {
         return Verdict::Core;
     }
-    stuck(&native, &state, &blocked)
+    behind(&native, &state, &blocked, found.is_total)
 }
 
-/// Whether threads move in no state behind one.
-fn stuck(native: &Native<'_>, state: &State, blocked: &BTreeSet<usize>) -> Verdict {
+/// What a hang is, by all states behind that at its schedule's end: its threads may not move in one of them. Of a total
+/// one others may go on for a while, but then get stuck as well, along some way.
+fn behind(native: &Native<'_>, state: &State, blocked: &BTreeSet<usize>, is_total: bool) -> Verdict {
     let Some(states) = native.reachable(state.clone(), Order::Any) else {
-        return Verdict::False("there are too many states behind it".to_owned());
+        return Verdict::False("there are too many states behind it");
     };
-    let mut verdict = Verdict::Stuck;
-    for (later, _, _) in &states {
-        for thread in 0..native.n_threads() {
-            if blocked.contains(&thread) && native.n_done(later, thread) != native.n_done(state, thread) {
-                return Verdict::False(format!("T{thread} goes on, in a state behind it"));
-            }
-            if !blocked.contains(&thread) && native.look(later, thread) == Look::Diverges {
-                verdict = Verdict::Doubtful;
-            }
-        }
+    let waits_still =
+        |later: &State| blocked.iter().all(|thread| native.n_done(later, *thread) == native.n_done(state, *thread));
+    if is_total {
+        let is_total = states.iter().any(|(later, _, _)| waits_still(later) && native.total(later).is_some());
+        return if is_total { Verdict::Total } else { Verdict::False("somebody can always do something") };
     }
-    verdict
+    if states.iter().any(|(later, _, _)| !waits_still(later)) {
+        return Verdict::False("its threads go on, in a state behind it");
+    }
+    let diverges = |later: &State| {
+        (0..native.n_threads()).any(|thread| !blocked.contains(&thread) && native.look(later, thread) == Look::Diverges)
+    };
+    if states.iter().any(|(later, _, _)| diverges(later)) { Verdict::Doubtful } else { Verdict::Stuck }
 }
