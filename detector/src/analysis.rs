@@ -7,6 +7,7 @@ pub mod hang;
 pub mod lock_order;
 pub mod lost_wakeup;
 pub mod predicted;
+pub mod predicted_hang;
 pub mod self_deadlock;
 pub mod stall;
 

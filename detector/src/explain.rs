@@ -5,7 +5,7 @@ mod names;
 mod wording;
 
 use crate::{
-    analysis::{RawEdge, RawFinding, WhyNot},
+    analysis::{Help, RawEdge, RawFinding, WhyNot},
     finding::{Code, Edge, Finding, Frame, Object, Place, Releaser},
     model::{Model, ObjectId, SiteId, ThreadId},
     symbolize::Symbolizer,
@@ -188,7 +188,8 @@ fn distinct<T: Copy + PartialEq>(ids: impl Iterator<Item = T>) -> Vec<T> {
 /// Lets a cycle begin with the edge that comes first in the source, so that a report does not depend on the
 /// thread with which the analysis happened to begin.
 fn rotate(finding: &mut RawFinding, model: &Model) {
-    if !finding.code.is_cycle() {
+    let is_circle = finding.code == Code::PredictedDeadlock && finding.help == Help::NotWhileHolding;
+    if !finding.code.is_cycle() && !is_circle {
         return;
     }
     let code = finding.code;
@@ -201,7 +202,7 @@ fn rotate(finding: &mut RawFinding, model: &Model) {
         // Whoever reads again comes before the writer that may ask in between.
         let is_again = edge.holds.map(|(object, ..)| object) == edge.wants.and_then(|(object, ..)| object);
         // Whoever holds something shows more than whoever only waits.
-        let shows_less = code == Code::Deadlock && edge.holds.is_none();
+        let shows_less = matches!(code, Code::Deadlock | Code::PredictedDeadlock) && edge.holds.is_none();
         (code == Code::SelfDeadlock && !is_again, shows_less, held, wanted, name, edge.thread)
     };
     if let Some(start) = (0..finding.edges.len()).min_by_key(|idx| key(&finding.edges[*idx])) {

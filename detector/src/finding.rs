@@ -96,19 +96,22 @@ pub enum Code {
     AbandonedChannel,
     /// A predicted cycle of locks.
     LockOrder,
+    /// A predicted hang in which somebody waits for something else than a lock.
+    PredictedDeadlock,
     /// A program that had to be stopped, nothing better is known.
     Stall,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Deadlock,
         Self::SelfDeadlock,
         Self::LostWakeup,
         Self::AbandonedLock,
         Self::AbandonedChannel,
         Self::LockOrder,
+        Self::PredictedDeadlock,
         Self::Stall,
     ];
 
@@ -126,6 +129,7 @@ impl Code {
             Self::AbandonedLock => "abandoned-lock",
             Self::AbandonedChannel => "abandoned-channel",
             Self::LockOrder => "lock-order",
+            Self::PredictedDeadlock => "predicted-deadlock",
             Self::Stall => "stall",
         }
     }
@@ -184,7 +188,7 @@ impl Finding {
             Code::Deadlock | Code::LostWakeup | Code::AbandonedChannel => self.certainty != Certainty::Hazard,
             // One that is only possible is a prediction.
             Code::SelfDeadlock | Code::AbandonedLock => self.certainty == Certainty::Observed,
-            Code::LockOrder | Code::Stall => false,
+            Code::LockOrder | Code::PredictedDeadlock | Code::Stall => false,
         }
     }
 }

@@ -43,6 +43,8 @@ pub enum Kind {
     Notify,
     /// Wakes all that wait on a lock's condition.
     NotifyAll,
+    /// Waits until a variable was written as it was: for what another thread must have done before.
+    Await,
     /// Begins to wait on a [`Resource::Condition`]; its lock is released right behind it, as one operation with it.
     Enter,
     /// Takes from a resource, or goes on because of it; waits until it can.
@@ -97,6 +99,7 @@ impl Kind {
             Self::Wait => "wait",
             Self::Notify => "notify",
             Self::NotifyAll => "notifyAll",
+            Self::Await => "await",
             Self::Enter => "enter",
             Self::Take => "take",
             Self::Confirm => "confirm",
@@ -113,7 +116,7 @@ impl Kind {
     pub const fn target(self) -> Target {
         match self {
             Self::Request | Self::Acquire | Self::Release | Self::Wait | Self::Notify | Self::NotifyAll => Target::Lock,
-            Self::Read | Self::Write => Target::Variable,
+            Self::Read | Self::Write | Self::Await => Target::Variable,
             Self::Fork | Self::Join => Target::Thread,
             Self::Enter
             | Self::Take

@@ -46,6 +46,9 @@ pub trait Sink {
     /// The next event of the order.
     fn step(&mut self, step: &Step);
 
+    /// The event to come is a notify that wakes, or makes, so many. Of no interest to most.
+    fn notified(&mut self, _step: &Step, _n: u64) {}
+
     /// Whatever `thread` did so far comes before whatever arrives with the mark.
     fn depart(&mut self, thread: u32) -> Self::Mark;
 

@@ -17,7 +17,7 @@ mod tables;
 mod threads;
 
 pub use build::build;
-pub use of_history::{of_history, site_of};
+pub use of_history::{of_history, site_of, thread_object};
 pub use replayable::{Replayable, replayable};
 
 pub use crate::source::Module;

@@ -1,12 +1,14 @@
 //! The road from a trace directory to a report: read, build the model, analyse, explain, identify.
 
+mod hangs;
+
 use crate::{
     analysis::{
         self, RawFinding,
         predicted::{self, Proof},
     },
     explain,
-    finding::{Code, Coverage, Finding, Problem, Report, Stats},
+    finding::{Certainty, Code, Coverage, Finding, Problem, Report, Stats},
     history::History,
     identity,
     model::{self, Model, ProcessId, Replayable},
@@ -14,7 +16,7 @@ use crate::{
     source::{self, Found, HistoryError, HistoryFile, OpenError, SeenThreads, Trace},
     symbolize::{Symbolizer, foreign_primitives},
 };
-use std::{cmp::Reverse, collections::BTreeSet, path::Path, time::Instant};
+use std::{borrow::Cow, cmp::Reverse, collections::BTreeSet, path::Path, time::Instant};
 use tracing::debug;
 
 pub use crate::analysis::stall::Stopped;
@@ -108,11 +110,19 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
     let mut hints = BTreeSet::new();
     for Reading { model, of, problems, .. } in readings {
         report.problems.extend_from_slice(problems);
-        let (raw, problems) = analyse(model, of, stopped);
+        let (mut raw, problems) = analyse(model, of, stopped);
         report.problems.extend(problems);
+        let mut model = Cow::Borrowed(model);
+        // A program that runs is asked whether it hangs, a few times in a second.
+        if stopped != Stopped::Running {
+            let hung = hung(&raw, &model);
+            let (predicted, problems) = hangs::find(&mut model, of, &hung);
+            raw.extend(predicted);
+            report.problems.extend(problems);
+        }
         let start = Instant::now();
-        let mut symbolizer = Symbolizer::new(model, directory);
-        let mut explained = explain::explain_all(raw, model, &mut symbolizer);
+        let mut symbolizer = Symbolizer::new(&model, directory);
+        let mut explained = explain::explain_all(raw, &model, &mut symbolizer);
         // Who asks for the state of a program asks for all of it.
         if stopped != Stopped::Running {
             explained = without_explained_stalls(explained);
@@ -152,6 +162,17 @@ fn analyse(model: &Model, of: &Of, stopped: Stopped) -> (Vec<RawFinding>, Vec<Pr
     (raw, problems)
 }
 
+/// Processes that hang: of them it is told what happened, not what may.
+fn hung(findings: &[RawFinding], model: &Model) -> Vec<ProcessId> {
+    let hangs = |finding: &&RawFinding| {
+        finding.certainty >= Certainty::Possible
+            && matches!(finding.code, Code::Deadlock | Code::LostWakeup | Code::AbandonedChannel | Code::Stall)
+            || finding.certainty == Certainty::Observed
+    };
+    let threads = findings.iter().filter(hangs).flat_map(|finding| &finding.edges).map(|edge| edge.thread);
+    threads.filter_map(|thread| Some(model.threads.get(thread.idx())?.process)).collect()
+}
+
 /// Looks for schedules that reach the cycles of locks that may be possible.
 fn prove(findings: &mut [RawFinding], trace: Option<&Trace>, model: &Model) {
     let processes = findings.iter().filter(|finding| finding.code == Code::LockOrder);
@@ -175,7 +196,10 @@ fn proof(proven: &Proven, of: &Replayable, trace: &Trace, model: &Model) -> Opti
     let changes_places = prediction::reordered_locks(&of.history, schedule).iter().any(is_mute);
     let mute =
         changes_places.then_some("it has sections change places of a lock of which it is not known what it guards");
-    let doubt = mute.or_else(|| of.doubt(model, schedule.steps(&of.history), !proven.is_sync_preserving));
+    let amounts = (!proven.adds_up).then_some(
+        "what it gives to and takes from channels, semaphores and condition variables does not add up in that order",
+    );
+    let doubt = mute.or_else(|| of.doubt(model, schedule.steps(&of.history))).or(amounts);
     let link = |(at, index): (usize, &u32)| {
         let wanting = of.history.operations.get(*index as usize)?;
         let before = blocked.get((at + blocked.len() - 1) % blocked.len())?;

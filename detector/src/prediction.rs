@@ -24,25 +24,31 @@
 //! other readers here. Re-entrant acquires are not in a history.
 
 mod check;
+mod circle;
 mod clocks;
 mod closure;
+mod hang;
+mod machine;
 mod moves;
 mod past;
 mod pattern;
 mod replay;
 mod reversal;
+mod waits;
 
+pub use hang::{Hang, Hangs, Way, hangs};
 pub use replay::{Refuted, Replay, Schedule, Witness};
 
 use self::{
     check::Choice,
     closure::Closure,
+    machine::Machine,
     moves::Moves,
     past::{Occurrence, Past},
     pattern::Patterns,
     reversal::{Budget, Settled},
 };
-use crate::history::{History, Kind, Mode};
+use crate::history::{History, Kind, Mode, Operation};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::{collections::BTreeSet, time::Instant};
 use tracing::debug;
@@ -84,6 +90,8 @@ pub struct Proven {
     pub witness: Witness,
     /// Whether it has the critical sections of each lock in the order of the trace.
     pub is_sync_preserving: bool,
+    /// Whether what it gives to and takes from channels, semaphores and the like adds up in that order.
+    pub adds_up: bool,
 }
 
 /// Predicts the deadlocks of a history.
@@ -132,11 +140,33 @@ pub fn reordered_locks(history: &History, schedule: &Schedule) -> Vec<u32> {
 
 /// Where the thread of the operation at `index` acquired a lock that it holds there.
 pub fn acquired(history: &History, index: u32, lock: u32) -> Option<u32> {
+    acquire(history, index, lock).map(|acquire| acquire.place)
+}
+
+/// How the thread of the operation at `index` acquired a lock that it holds there.
+pub fn acquire(history: &History, index: u32, lock: u32) -> Option<Operation> {
     let thread = history.operations.get(index as usize)?.thread;
     let mut before = history.operations.get(..index as usize)?.iter().rev();
-    let acquire = before
-        .find(|operation| (operation.thread, operation.kind, operation.target) == (thread, Kind::Acquire, lock))?;
-    Some(acquire.place)
+    before
+        .find(|operation| (operation.thread, operation.kind, operation.target) == (thread, Kind::Acquire, lock))
+        .copied()
+}
+
+/// The acquire of the lock that the thread of the operation at `index` has held for the shortest time there.
+pub fn newest_hold(history: &History, index: u32) -> Option<Operation> {
+    let thread = history.operations.get(index as usize)?.thread;
+    let mut released: Vec<u32> = Vec::new();
+    for operation in history.operations.get(..index as usize)?.iter().rev().filter(|before| before.thread == thread) {
+        match operation.kind {
+            Kind::Release => released.push(operation.target),
+            Kind::Acquire => match released.iter().rposition(|lock| *lock == operation.target) {
+                Some(at) => _ = released.remove(at),
+                None => return Some(*operation),
+            },
+            _ => {}
+        }
+    }
+    None
 }
 
 struct Predicting<'a> {
@@ -261,6 +291,17 @@ impl Predicting<'_> {
         self.proven(key, Witness { schedule, blocked }, true);
     }
 
+    /// Whether the primitives would go along with a schedule.
+    fn adds_up(&self, schedule: &Schedule) -> bool {
+        let moves = Moves::of(self.history);
+        let machine = Machine::new(self.history, &moves);
+        let mut run = machine.run(None);
+        match schedule {
+            Schedule::InOrder(ideal) => run.up_to(ideal).is_ok(),
+            Schedule::Steps(steps) => run.steps(steps.iter().copied()).is_ok(),
+        }
+    }
+
     /// Replays a schedule; it counts if it survives.
     fn proven(&mut self, key: Vec<(u32, u32, u32)>, witness: Witness, is_sync_preserving: bool) {
         self.seen.insert(key);
@@ -272,7 +313,10 @@ impl Predicting<'_> {
         self.replays_left -= n;
         let replay = self.replay.get_or_insert_with(|| Replay::new(self.history));
         match replay.check(&witness) {
-            Ok(()) => self.prediction.proven.push(Proven { witness, is_sync_preserving }),
+            Ok(()) => {
+                let adds_up = self.history.resources.kinds.is_empty() || self.adds_up(&witness.schedule);
+                self.prediction.proven.push(Proven { witness, is_sync_preserving, adds_up });
+            }
             Err(refuted) => self.prediction.failed.push((witness, refuted)),
         }
     }

@@ -322,7 +322,7 @@ fn histories() -> impl Strategy<Value = History> {
                 detector::history::Target::Lock => builder.lock(OTHERS[target % 4]),
                 detector::history::Target::Variable => builder.variable(OTHERS[target % 4]),
                 detector::history::Target::Thread => builder.thread(THREADS[target]),
-                detector::history::Target::Nothing => 0,
+                detector::history::Target::Resource | detector::history::Target::Nothing => 0,
             };
             let place = builder.place(PLACES[place]);
             builder.add(n, kind, thread, target, place);

@@ -9,7 +9,7 @@ use detector::{
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use support::{Process, trace_of};
-use trace_format::{Kind, Mode};
+use trace_format::{Event, Flags, Kind, Mode};
 
 #[derive(Default)]
 struct Collected {
@@ -68,9 +68,10 @@ enum Action {
     Downgrade,
     Send,
     Receive,
+    Pass,
 }
 
-const ACTIONS: [Action; 8] = [
+const ACTIONS: [Action; 9] = [
     Action::Acquire,
     Action::Read,
     Action::Release,
@@ -79,6 +80,7 @@ const ACTIONS: [Action; 8] = [
     Action::Downgrade,
     Action::Send,
     Action::Receive,
+    Action::Pass,
 ];
 
 /// Runs what is possible of a list of wishes, then releases everything.
@@ -108,6 +110,10 @@ fn execute(wishes: &[(usize, usize, usize)], segment_events: usize) -> Process {
             (Action::Release, Some(own)) => {
                 process.run(&name, &format!("rel {on}"));
                 held.remove(own);
+            }
+            (Action::Pass, Some(_)) => {
+                let (condvar, mutex) = (process.object(&name, "K"), process.object(&name, on));
+                process.push(&name, Event::new(Kind::PASS, Flags::NONE, 1, condvar, mutex.0));
             }
             (Action::Send, _) => {
                 process.run(&name, "send C");

@@ -129,11 +129,7 @@ impl Actor {
             "runlock" => self.unlock(&op, How::Shared),
             "wait" => self.wait(&op, None)?,
             "wait_timeout" => self.wait(&op, Some(SHORT))?,
-            "wait_until" => {
-                while self.load(op.word(3), Ordering::Acquire)? != op.number(4).unwrap_or(0) {
-                    self.wait(&op, None)?;
-                }
-            }
+            "wait_until" => self.wait_until(&op)?,
             "notify_one" => self.condvar(op.word(1))?.notify_one(),
             "notify_all" => self.condvar(op.word(1))?.notify_all(),
             "send" | "close" | "recv" | "recv_timeout" | "try_recv_empty" | "select_recv" | "drop_rx" => {
@@ -247,18 +243,57 @@ impl Actor {
         Ok(())
     }
 
+    /// The thread's guard of the mutex that a wait gives up.
+    fn guard_to_wait(&mut self, op: &Op) -> Result<MutexGuard<'static, Data>, Unsupported> {
+        let is_it = |(name, guard): &(String, Guard)| name == op.word(2) && matches!(guard, Guard::Mutex(_));
+        let held = self.guards.iter().rposition(is_it).map(|place| self.guards.remove(place).1);
+        let Some(Guard::Mutex(guard)) = held else { return Err(mistaken(op)) };
+        Ok(guard)
+    }
+
     fn wait(&mut self, op: &Op, time: Option<Duration>) -> Result<(), Unsupported> {
         let (condvar, mutex) = (self.condvar(op.word(1))?, op.word(2));
-        let is_it = |(name, guard): &(String, Guard)| name == mutex && matches!(guard, Guard::Mutex(_));
-        let held = self.guards.iter().rposition(is_it).map(|place| self.guards.remove(place));
-        let Some((name, Guard::Mutex(guard))) = held else { return Err(mistaken(op)) };
+        let guard = self.guard_to_wait(op)?;
         self.count(mutex, -1);
-        let guard: MutexGuard<'static, Data> = match time {
+        let guard = match time {
             None => condvar.wait(guard).unwrap_or_else(PoisonError::into_inner),
             Some(time) => condvar.wait_timeout(guard, time).unwrap_or_else(PoisonError::into_inner).0,
         };
         self.count(mutex, 1);
-        self.guards.push((name, Guard::Mutex(guard)));
+        self.guards.push((mutex.to_owned(), Guard::Mutex(guard)));
+        Ok(())
+    }
+
+    /// Waits until a variable has a value: by `wait_while` if the mutex guards it, else in a loop that asks before each wait.
+    fn wait_until(&mut self, op: &Op) -> Result<(), Unsupported> {
+        let (condvar, mutex, variable, value) =
+            (self.condvar(op.word(1))?, op.word(2), op.word(3), op.number(4).unwrap_or(0));
+        if !matches!(self.object(variable)?, Object::Guarded(lock) if lock == mutex) {
+            while self.load(variable, Ordering::Acquire)? != value {
+                self.wait(op, None)?;
+            }
+            return Ok(());
+        }
+        let mut guard = self.guard_to_wait(op)?;
+        let mut has_waited = false;
+        let mut waits = |data: &mut Data| {
+            if has_waited {
+                self.count(mutex, 1);
+            }
+            has_waited = data.get(variable).copied().unwrap_or(0) != value;
+            if has_waited {
+                self.count(mutex, -1);
+            }
+            has_waited
+        };
+        let guard = loop {
+            match condvar.wait_while(guard, &mut waits) {
+                Ok(guard) => break guard,
+                // It asks no more once the mutex is poisoned; the program does.
+                Err(poisoned) => guard = poisoned.into_inner(),
+            }
+        };
+        self.guards.push((mutex.to_owned(), Guard::Mutex(guard)));
         Ok(())
     }
 

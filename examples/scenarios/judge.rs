@@ -92,14 +92,17 @@ impl Judged {
     }
 
     /// What must never happen and has happened: silence about a run that hung, or the report of a hang of a program
-    /// that cannot hang. Data races are another matter.
+    /// that cannot hang. Data races are another matter, and so are programs of which the file leaves open whether they
+    /// may be reported: there wrong use of a primitive is not modelled as it really is.
     pub(crate) fn broken_rule(&self) -> Option<&'static str> {
         let is_reported = self.findings.iter().any(|(_, certainty)| *certainty >= Certainty::Possible);
         let can_hang = self.verdict.verified.is_none_or(|verified| verified.hang_reachable);
+        let is_open = self.verdict.grade.as_deref() == Some("may_report")
+            && !self.findings.iter().any(|(_, certainty)| *certainty >= Certainty::Proven);
         match self.outcome {
             _ if self.verdict.kind.as_deref() == Some("data_race") => None,
             Outcome::Hung if !is_reported => Some("hung, and was not reported"),
-            Outcome::Completed if !can_hang && is_reported => Some("cannot hang, and was reported"),
+            Outcome::Completed if !can_hang && is_reported && !is_open => Some("cannot hang, and was reported"),
             _ => None,
         }
     }

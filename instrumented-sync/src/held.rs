@@ -26,6 +26,11 @@ impl<'a, G> Held<'a, G> {
     pub(crate) fn into_parts(self) -> (Hold<'a>, G) {
         (self.hold, self.guard)
     }
+
+    /// The object that is held, if that was recorded.
+    pub(crate) fn recorded_object(&self) -> Option<u64> {
+        self.hold.is_recorded().then(|| self.hold.identity().known_object())
+    }
 }
 
 impl<G: Deref> Deref for Held<'_, G> {

@@ -62,6 +62,14 @@ impl Ready {
         }
     }
 
+    /// Object and site as a word that differs from that of every other such pair, and from what is asked of an object alone.
+    ///
+    /// Threads remember one word for each value of the low bits, which would be the site's alone: those of many objects
+    /// that are used at one site have to differ too.
+    const fn look(self) -> u64 {
+        !(self.0 ^ self.0 >> 24)
+    }
+
     const fn event(self, kind: Kind, flags: Flags, seq: u64) -> Event {
         Event::new(kind, flags, self.0 as u32, ObjectId(self.0 >> 24), seq)
     }
@@ -329,6 +337,23 @@ pub(crate) fn observed(identity: &Identity, class: Class) {
 pub(crate) fn observed_while_recording(object: u64) {
     if object != 0 && entry::is_first_look(object << 1) {
         append(Event::new(Kind::LOOK, Flags::NONE, 0, ObjectId(object), 0));
+    }
+}
+
+/// Records that a wait for the object was not needed: its condition was false when it was first asked. Had this thread come
+/// earlier it would have waited, and given `mutex` up meanwhile. Once for each thread, object and site, or little more often.
+#[inline]
+pub(crate) fn passed(identity: &Identity, class: Class, mutex: u64, site: Site) {
+    if recording() {
+        passed_while_recording(identity, class, mutex, site);
+    }
+}
+
+#[inline(never)]
+fn passed_while_recording(identity: &Identity, class: Class, mutex: u64, site: Site) {
+    let ready = ready(identity, class, site);
+    if ready.0 != 0 && entry::is_first_look(ready.look()) {
+        append(ready.event(Kind::PASS, Flags::NONE, mutex));
     }
 }
 

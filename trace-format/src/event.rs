@@ -174,6 +174,9 @@ kinds! {
     ARRIVE = 51;
     /// An operation that waited for nothing told this thread something about the object: that it is held, open, over.
     LOOK = 52;
+    /// A wait for `object` was not needed, since its condition was false already; `seq` is the mutex that it would have
+    /// given up.
+    PASS = 53;
 
     /// Message `seq` is about to be sent through channel `object`.
     SEND = 56;
@@ -280,8 +283,10 @@ impl Flags {
     pub const TRY: Self = Self(1 << 3);
     /// ACQUIRE: a REQUEST of this thread precedes it.
     pub const CONTENDED: Self = Self(1 << 4);
-    /// ACQUIRE: the lock was poisoned.
+    /// ACQUIRE: the lock was poisoned. Of a semaphore, which cannot be, it is [`Flags::JOINT`].
     pub const POISONED: Self = Self(1 << 5);
+    /// ACQUIRE, WAKE of a semaphore: this permit was taken by one operation with the one before it.
+    pub const JOINT: Self = Self(1 << 5);
     /// REQUEST, ACQUIRE: a condition variable takes its mutex back.
     pub const REACQUIRE: Self = Self(1 << 6);
     /// REQUEST, ACQUIRE, WAIT: gives up after a time.

@@ -95,6 +95,7 @@ fn events() -> Vec<Event> {
         Event::extend(0xff_ffff_ffff_ffff, u64::MAX),
         event(Kind::ARRIVE, none, 3, BARRIER, 1),
         event(Kind::LOOK, none, 0, BARRIER, 0),
+        event(Kind::PASS, none, 3, CONDVAR, LOCK_A.0),
         event(Kind::HANDLE_CLONE, Flags::SENDER, 3, CHANNEL, 2),
         event(Kind::SEND, none, 3, CHANNEL, 1),
         event(Kind::SEND_FAILED, Flags::DISCONNECTED, 3, CHANNEL, 1),
@@ -112,7 +113,7 @@ fn events() -> Vec<Event> {
 }
 
 /// What a reader of the golden file must find, written by hand.
-const EVENTS_READ: [&str; 43] = [
+const EVENTS_READ: [&str; 44] = [
     "OWNER(flags 0x00, site 0, object 1, seq 0)",
     "BEGIN(flags 0x00, site 0, object 1, seq 0)",
     "TIME(flags 0x00, site 0, object 0, seq 1500000)",
@@ -143,6 +144,7 @@ const EVENTS_READ: [&str; 43] = [
     "extend(0xffffffffffffff, 0xffffffffffffffff)",
     "ARRIVE(flags 0x00, site 3, object 8, seq 1)",
     "LOOK(flags 0x00, site 0, object 8, seq 0)",
+    "PASS(flags 0x00, site 3, object 5, seq 78187493520)",
     "HANDLE_CLONE(flags 0x01, site 3, object 6, seq 2)",
     "SEND(flags 0x00, site 3, object 6, seq 1)",
     "SEND_FAILED(flags 0x10, site 3, object 6, seq 1)",

@@ -124,19 +124,30 @@ pub fn run(history: &History) -> (Vec<RawFinding>, Vec<Problem>) {
 fn proven(history: &History, distrusted: &FxHashSet<u32>, proven: &Proven) -> RawFinding {
     let Witness { schedule, blocked } = &proven.witness;
     let why = why(schedule.len(), !proven.is_sync_preserving);
-    let mut acquired = schedule.steps(history).chain(blocked.iter().copied()).filter_map(|index| {
+    let steps = schedule.steps(history).chain(blocked.iter().copied());
+    match distrusted_among(history, distrusted, steps) {
+        None => finding(history, blocked, Certainty::Proven, why),
+        Some(doubt) => finding(history, blocked, Certainty::Possible, format!("{why}, but {doubt}")),
+    }
+}
+
+/// Why a schedule, given by its steps, proves nothing: of a lock about which the trace is wrong or silent, a replay against
+/// the trace says nothing.
+pub fn distrusted_lock(history: &History, steps: impl Iterator<Item = u32>) -> Option<String> {
+    distrusted_among(history, &distrusted(history), steps)
+}
+
+fn distrusted_among(
+    history: &History,
+    distrusted: &FxHashSet<u32>,
+    steps: impl Iterator<Item = u32>,
+) -> Option<String> {
+    let mut acquired = steps.filter_map(|index| {
         let operation = history.operations.get(index as usize)?;
         (operation.kind == Kind::Acquire).then_some(operation.target)
     });
-    // Of a lock about which the trace is wrong or silent, a replay against the trace says nothing.
-    match acquired.find(|lock| distrusted.contains(lock)) {
-        None => finding(history, blocked, Certainty::Proven, why),
-        Some(lock) => {
-            let lock = history.locks.text(lock);
-            let why = format!("{why}, but the trace does not say, or contradicts itself about, when `{lock}` was held");
-            finding(history, blocked, Certainty::Possible, why)
-        }
-    }
+    let lock = history.locks.text(acquired.find(|lock| distrusted.contains(lock))?);
+    Some(format!("the trace does not say, or contradicts itself about, when `{lock}` was held"))
 }
 
 /// Locks about which nothing is proven.

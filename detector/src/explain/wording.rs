@@ -15,6 +15,7 @@ pub(super) fn title(finding: &Finding, help: Help) -> String {
     match finding.code {
         Code::Stall => return stall_title(finding),
         Code::Deadlock => return hang::deadlock_title(finding, help),
+        Code::PredictedDeadlock => return hang::predicted_title(finding, help),
         Code::LostWakeup => return hang::lost_wakeup_title(finding),
         Code::AbandonedLock => return hang::abandoned_lock_title(finding),
         Code::AbandonedChannel => return hang::abandoned_channel_title(finding),

@@ -126,6 +126,9 @@ impl<M: Clone> Order<'_, M> {
             return;
         }
         let n_woken = (step.event.kind() == Kind::NOTIFY).then(|| self.extension(step.thread)).flatten();
+        if let Some(n) = n_woken {
+            sink.notified(step, n);
+        }
         if let Some(place) = self.rules.apply(self.first, step, n_woken, sink) {
             self.wake(place);
         }

@@ -1,15 +1,15 @@
 //! The model of a history: its threads, locks and places, with the numbers that they have there.
 
-use super::{Model, Object, Process, ProcessId, Site, SiteId, Thread};
+use super::{Model, Object, ObjectId, Process, ProcessId, Site, SiteId, Thread, ThreadId};
 use crate::history::{History, Names};
 use trace_format::ObjectKind;
 
 /// What a history says of threads, locks and places. Index by index they are those of the history.
 pub fn of_history(history: &History, program: &str) -> Model {
     let threads = texts(&history.threads).zip(1..).map(|(name, number)| thread(name, number)).collect();
-    let locks = texts(&history.locks).map(|name| Object {
+    let object = |name: &str, kind| Object {
         process: ProcessId(0),
-        kind: ObjectKind::Mutex,
+        kind,
         type_name: String::new(),
         label: Some(name.to_owned()),
         created_at: None,
@@ -18,16 +18,24 @@ pub fn of_history(history: &History, program: &str) -> Model {
         capacity: None,
         holders_max: None,
         id: 0,
-    });
+    };
+    let locks = texts(&history.locks).map(|name| object(name, ObjectKind::Mutex));
+    let ends = texts(&history.threads).zip((0..).map(ThreadId));
+    let ends = ends.map(|(name, thread)| Object { thread: Some(thread), ..object(name, ObjectKind::Thread) });
     Model {
         processes: vec![Process { program: program.to_owned(), exited: true, ..Process::default() }],
         threads,
-        objects: locks.collect(),
+        objects: locks.chain(ends).collect(),
         sites: texts(&history.places).map(site).collect(),
         n_events: history.operations.len() as u64,
         n_objects: (history.locks.len() + history.variables.len()) as u64,
         ..Model::default()
     }
+}
+
+/// What others wait for that wait for the end of a thread of a history.
+pub fn thread_object(history: &History, thread: u32) -> ObjectId {
+    ObjectId(history.locks.len() as u32 + thread)
 }
 
 /// The site of a place in a history.

@@ -98,7 +98,7 @@ impl<'a> Closure<'a> {
     }
 
     /// Adds an event and what comes before it.
-    fn add(&mut self, event: Event) {
+    pub(super) fn add(&mut self, event: Event) {
         // What is in the set is there with all that comes before it.
         if self.contains(event.thread, event.lt) {
             return;

@@ -18,6 +18,8 @@ pub(super) struct Moves {
     pub(super) is_shared: Vec<bool>,
     /// Per thread, whether an operation starts it.
     pub(super) is_forked: Vec<bool>,
+    /// Per thread, whose operation that is; its own number if nobody's.
+    pub(super) forked_by: Vec<u32>,
 }
 
 impl Moves {
@@ -29,6 +31,7 @@ impl Moves {
             is_quiet: vec![true; n],
             is_shared: vec![false; history.variables.len()],
             is_forked: vec![false; history.threads.len()],
+            forked_by: (0..history.threads.len() as u32).collect(),
         };
         let mut writes = vec![NONE; history.variables.len()];
         let mut users = vec![NONE; history.variables.len()];
@@ -40,8 +43,11 @@ impl Moves {
             moves.threads[thread].push(index);
             match operation.kind {
                 Kind::Acquire => n_acquires[thread] += 1,
-                Kind::Fork => moves.is_forked[target] = true,
-                Kind::Read | Kind::Write => {
+                Kind::Fork => {
+                    moves.is_forked[target] = true;
+                    moves.forked_by[target] = operation.thread;
+                }
+                Kind::Read | Kind::Await | Kind::Write => {
                     moves.is_shared[target] |= users[target] != NONE && users[target] != operation.thread;
                     users[target] = operation.thread;
                 }
@@ -49,7 +55,7 @@ impl Moves {
             }
             if operation.kind == Kind::Write {
                 (writes[target], acquires_before[target]) = (index, n_acquires[thread]);
-            } else if operation.kind == Kind::Read && writes[target] != NONE {
+            } else if matches!(operation.kind, Kind::Read | Kind::Await) && writes[target] != NONE {
                 let write = writes[target] as usize;
                 moves.sees[index as usize] = writes[target];
                 let is_near = history.operations[write].thread == operation.thread

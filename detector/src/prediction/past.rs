@@ -102,7 +102,7 @@ struct Thread {
     held: Vec<(Hold, u32)>,
 }
 
-struct Pass {
+pub(super) struct Pass {
     past: Past,
     threads: Vec<Thread>,
     /// The latest write of each variable that several threads use.
@@ -115,7 +115,7 @@ struct Pass {
 }
 
 impl Pass {
-    fn new(history: &History) -> Self {
+    pub(super) fn new(history: &History) -> Self {
         let (n_threads, n_locks) = (history.threads.len(), history.locks.len());
         let thread = || Thread { lt: 0, clock: vec![0; n_threads], copy: None, held: Vec::new() };
         Self {
@@ -136,13 +136,39 @@ impl Pass {
         }
     }
 
-    fn step(&mut self, index: u32, operation: &Operation) {
+    pub(super) fn into_past(self) -> Past {
+        self.past
+    }
+
+    /// How many operations the thread has done.
+    pub(super) fn lt(&self, thread: u32) -> u32 {
+        self.threads[thread as usize].lt
+    }
+
+    /// The same, with what it knows; the clock is kept until it is forgotten.
+    pub(super) fn now(&mut self, thread: u32) -> (u32, ClockId) {
+        let Event { lt, clock, .. } = self.event(thread);
+        (lt, clock)
+    }
+
+    pub(super) fn forget(&mut self, clock: ClockId) {
+        self.past.clocks.release(clock);
+    }
+
+    /// What the thread holds, in order of number.
+    pub(super) fn held(&self, thread: u32) -> Vec<Hold> {
+        let mut held: Vec<Hold> = self.threads[thread as usize].held.iter().map(|(hold, _)| *hold).collect();
+        held.sort_unstable();
+        held
+    }
+
+    pub(super) fn step(&mut self, index: u32, operation: &Operation) {
         let Operation { thread, target, .. } = *operation;
         self.threads[thread as usize].lt += 1;
         match operation.kind {
             Kind::Acquire => self.acquire(index, operation),
             Kind::Release => self.release(thread, target),
-            Kind::Read if self.is_shared[target as usize] => {
+            Kind::Read | Kind::Await if self.is_shared[target as usize] => {
                 if let Some(write) = self.writes[target as usize] {
                     self.join(thread, write);
                 }
@@ -245,7 +271,7 @@ fn shared_variables(history: &History) -> Vec<bool> {
     let mut users = vec![NONE; history.variables.len()];
     let mut is_shared = vec![false; history.variables.len()];
     for Operation { thread, target, kind, .. } in &history.operations {
-        if matches!(kind, Kind::Read | Kind::Write) {
+        if matches!(kind, Kind::Read | Kind::Await | Kind::Write) {
             let user = &mut users[*target as usize];
             if *user == NONE {
                 *user = *thread;

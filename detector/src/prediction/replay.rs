@@ -129,7 +129,11 @@ impl<'a> Replay<'a> {
             let turn = &mut n_turns[operation.thread as usize];
             turns.push(*turn);
             *turn += 1;
-            seen.push(if operation.kind == Kind::Read { writes[operation.target as usize] } else { NONE });
+            seen.push(if matches!(operation.kind, Kind::Read | Kind::Await) {
+                writes[operation.target as usize]
+            } else {
+                NONE
+            });
             match operation.kind {
                 Kind::Write => writes[operation.target as usize] = index,
                 Kind::Fork => is_forked[operation.target as usize] = true,
@@ -207,7 +211,9 @@ impl<'a> Replay<'a> {
                 let at = own.or_else(of_mode).ok_or(Refuted::NotHeld(index))?;
                 holders.remove(at);
             }
-            Kind::Read if state.writes[target] != self.seen[index as usize] => return Err(Refuted::OtherWrite(index)),
+            Kind::Read | Kind::Await if state.writes[target] != self.seen[index as usize] => {
+                return Err(Refuted::OtherWrite(index));
+            }
             Kind::Write => state.writes[target] = index,
             Kind::Fork => state.is_started[target] = true,
             Kind::Join if state.turns[target] != self.n_turns[target] => return Err(Refuted::NotEnded(index)),

@@ -178,7 +178,7 @@ impl<'a> Search<'a> {
         let operations = &self.moves.threads[thread as usize];
         for (lt, index) in (1..=may).zip(operations) {
             let operation = &self.history.operations[*index as usize];
-            if operation.kind == Kind::Read && self.moves.is_shared[operation.target as usize] {
+            if matches!(operation.kind, Kind::Read | Kind::Await) && self.moves.is_shared[operation.target as usize] {
                 let readers = self.readers.entry(self.value(*index)).or_default();
                 readers.0 += u32::from(lt <= must);
                 readers.1 += 1;
@@ -273,7 +273,9 @@ impl<'a> Search<'a> {
                 let is_last = !self.scope.endless.contains(&index) || !excludes(self.to_come[target], operation.mode);
                 is_last && !excludes(self.holders[target], operation.mode)
             }
-            Kind::Read if self.moves.is_shared[target] => self.writes[target] == self.moves.sees[index as usize],
+            Kind::Read | Kind::Await if self.moves.is_shared[target] => {
+                self.writes[target] == self.moves.sees[index as usize]
+            }
             Kind::Write if self.moves.is_shared[target] => {
                 let value = (operation.target, self.writes[target]);
                 self.readers.get(&value).is_none_or(|readers| readers.0 == 0)
@@ -316,7 +318,7 @@ impl<'a> Search<'a> {
                     count(&mut self.to_come[target][operation.mode as usize], is_must);
                 }
             }
-            Kind::Read if self.moves.is_shared[target] => {
+            Kind::Read | Kind::Await if self.moves.is_shared[target] => {
                 if let Some(readers) = self.readers.get_mut(&(operation.target, self.moves.sees[index as usize])) {
                     count(&mut readers.0, is_must);
                     count(&mut readers.1, 1);

@@ -45,13 +45,14 @@ impl Operation {
         entry::n_holds_of(self.object.0) as usize
     }
 
-    /// Records `n` shared holds, which nothing numbers.
+    /// Records `n` shared holds, which nothing numbers, of permits that were taken at once.
     pub(crate) fn acquired(self, n: usize, flags: Flags) {
-        let event = self.event(Kind::ACQUIRE, Mode::Shared.flags().with(flags), 0);
+        let mut flags = Mode::Shared.flags().with(flags);
         for _ in 0..n {
             if entry::prepare() {
-                entry::append_acquire(event.into());
+                entry::append_acquire(self.event(Kind::ACQUIRE, flags, 0).into());
             }
+            flags = flags.with(Flags::JOINT);
         }
     }
 
@@ -71,6 +72,12 @@ impl Operation {
     /// Records that the thread goes on, because of notify number `notify`; 0 if there is none.
     pub(crate) fn woken(self, notify: u64) {
         append(self.event(Kind::WAKE, Flags::NONE, notify));
+    }
+
+    /// Records that the thread took a permit of notify number `notify`; `is_joint`: and others before it, at once.
+    pub(crate) fn signalled(self, notify: u64, is_joint: bool) {
+        let flags = if is_joint { Flags::JOINT } else { Flags::NONE };
+        append(self.event(Kind::WAKE, flags, notify));
     }
 
     /// Records that the thread goes on because its time was over.

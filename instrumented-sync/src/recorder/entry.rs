@@ -124,7 +124,7 @@ table! {
     /// Whether this thread holds the object, and something that it acquired after it.
     fn holds_newer(object: u64) -> bool;
     /// Whether this thread has room for an event, and has not asked this before, as far as it remembers. `look` is twice the
-    /// id of an object, plus one of the first use of what is initialised.
+    /// id of an object, plus one of the first use of what is initialised; or more than twice any id, of an object at a site.
     fn is_first_look(look: u64) -> bool;
     /// Publishes what the thread is about to wait for: `how` is a sum of [`APPEND`] and [`PREPARE`]. False without room.
     fn begin_wait(event: Pair, second: u64, how: u32) -> bool;

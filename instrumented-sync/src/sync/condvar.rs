@@ -97,6 +97,17 @@ impl Condvar {
 
     /// As [`std::sync::Condvar::wait_while`].
     ///
+    /// records: waits as [`Self::wait`] does; and if the condition is false when it is first asked, that no wait was needed,
+    /// since in another schedule one might have been. Once for each thread and call, or little more often.
+    ///
+    /// ```
+    /// use instrumented_sync::{Condvar, Mutex};
+    ///
+    /// let (ready, changed) = (Mutex::new(true), Condvar::new());
+    /// let guard = changed.wait_while(ready.lock().unwrap(), |ready| !*ready).unwrap();
+    /// assert!(*guard);
+    /// ```
+    ///
     /// # Errors
     ///
     /// The mutex is poisoned when it is taken again.
@@ -105,10 +116,18 @@ impl Condvar {
     where
         F: FnMut(&mut T) -> bool,
     {
-        while condition(&mut *guard) {
-            guard = self.wait(guard)?;
+        if !condition(&mut *guard) {
+            if let Some(mutex) = guard.recorded_object() {
+                probe::passed(&self.identity, class, mutex, Location::caller());
+            }
+            return Ok(guard);
         }
-        Ok(guard)
+        loop {
+            guard = self.wait(guard)?;
+            if !condition(&mut *guard) {
+                return Ok(guard);
+            }
+        }
     }
 
     /// As [`std::sync::Condvar::wait_timeout`].

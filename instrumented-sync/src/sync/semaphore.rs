@@ -9,7 +9,7 @@ use crate::{
     probe::{Flags, Identity, ObjectKind, Operation, Site},
     trace::{Labelled, sealed},
 };
-use std::{fmt, marker::PhantomData, panic::Location, time::Duration};
+use std::{fmt, iter::repeat_n, marker::PhantomData, panic::Location, time::Duration};
 
 /// A semaphore with more permits than this is used to limit a rate, not to own something.
 const HELD_MAX: usize = 1024;
@@ -21,7 +21,7 @@ const HELD_MAX: usize = 1024;
 /// waited for. Permits are handed over to who waits longest; nobody overtakes the queue, `try_acquire` neither.
 ///
 /// records: an acquire and a release of each permit that is owned, a notify and a wake-up for each that is a
-/// signal, and waits. A semaphore made with more than 1024 permits owns none: all its releases are signals, so that
+/// signal, which of them were taken at once, and waits. A semaphore made with more than 1024 permits owns none: all its releases are signals, so that
 /// a limiter of rates does not make threads hold ever more. What was taken before recording was switched on is a
 /// signal when it is released, unless by a [`Permit`].
 ///
@@ -247,10 +247,15 @@ impl Semaphore {
         let Some(operation) = operation else { return };
         let n_held = if self.n_initial <= HELD_MAX { grant.lent } else { 0 };
         operation.acquired(n_held, flags);
-        let numbered = || grant.signals.iter().filter(|(number, _)| *number != 0);
+        let numbered = grant.signals.iter().filter(|(number, _)| *number != 0);
         // Of very many the rest stays unrecorded, as if it were still there: better no report than a wrong one.
-        numbered().for_each(|(number, n)| (0..*n.min(&HELD_MAX)).for_each(|_| operation.woken(*number)));
-        if has_waited && n_held == 0 && numbered().next().is_none() {
+        let permits = numbered.flat_map(|(number, n)| repeat_n(*number, *n.min(&HELD_MAX)));
+        let mut has_some = n_held > 0;
+        for number in permits {
+            operation.signalled(number, has_some);
+            has_some = true;
+        }
+        if has_waited && !has_some {
             operation.woken(0);
         }
     }

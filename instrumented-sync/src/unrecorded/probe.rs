@@ -151,6 +151,10 @@ impl Operation {
         match self {}
     }
 
+    pub(crate) fn signalled(self, _: u64, _: bool) {
+        match self {}
+    }
+
     pub(crate) fn timed_out(self) {
         match self {}
     }

@@ -22,6 +22,7 @@ const ROLES: &[(&str, fn())] = &[
     ("behaves", behaviour::all),
     ("edges", edges::all),
     ("semaphore", recorded::semaphore),
+    ("joint", recorded::joint),
     ("limiter", recorded::limiter),
     ("latch", recorded::latch),
     ("reentrant", recorded::reentrant),

@@ -78,7 +78,8 @@ fn behaviour_is_the_same() {
 /// Where events are not kept, or not all of them, everything works, and slots stay exact.
 #[test]
 fn without_room_for_events() {
-    for role in ["behaves", "edges", "semaphore", "limiter", "latch", "reentrant", "upgradable", "both_modes"] {
+    for role in ["behaves", "edges", "semaphore", "joint", "limiter", "latch", "reentrant", "upgradable", "both_modes"]
+    {
         for bytes_max in [100_000, 200_000] {
             let dir = tempfile::tempdir().unwrap();
             run(command(role, dir.path()).env(MAX_BYTES_VARIABLE, bytes_max.to_string()));
@@ -117,7 +118,7 @@ fn permits_are_held_or_signalled() {
         on(main, permits),
         [
             (Kind::ACQUIRE, 0, SHARED),
-            (Kind::ACQUIRE, 0, SHARED),
+            (Kind::ACQUIRE, 0, SHARED.with(Flags::JOINT)),
             (Kind::WAIT, 1, Flags::TIMED),
             (Kind::WAKE, 0, Flags::TIMED_OUT),
             (Kind::RELEASE, 0, SHARED),
@@ -160,8 +161,58 @@ fn a_limiter_of_rates_holds_nothing() {
             (Kind::WAKE, 0, Flags::TIMED_OUT),
             (Kind::NOTIFY, 1, Flags::NONE),
             (Kind::WAKE, 1, Flags::NONE),
-            (Kind::WAKE, 1, Flags::NONE),
+            (Kind::WAKE, 1, Flags::JOINT),
         ]
+    );
+}
+
+pub(crate) fn joint() {
+    let permits = Semaphore::new(2);
+    label(&permits, "permits");
+    permits.release_many(2);
+    permits.acquire_many(4);
+    assert_eq!(holds(), [(Mode::Shared, 0); 2]);
+    permits.release_many(2);
+    assert!(permits.try_acquire_many(2));
+    permits.release_many(2);
+    permits.acquire();
+    permits.acquire();
+    thread::scope(|scope| {
+        named(scope, "waits", || permits.acquire_many(3));
+        let wait = wait_of_another();
+        assert_eq!((wait.kind(), wait.seq()), (Kind::WAIT, 3));
+        permits.release_many(2);
+        permits.release();
+    });
+    assert_eq!(holds(), [(Mode::Shared, 0); 2], "the other thread ended with its permits");
+}
+
+#[test]
+fn permits_that_were_taken_at_once_are_joint() {
+    let trace = recorded("joint");
+    let permits = trace.labelled("permits");
+    let main = trace.threads.iter().find(|thread| thread.position(Kind::CREATE).is_some()).unwrap();
+    let (both, tried) = (SHARED.with(Flags::JOINT), SHARED.with(Flags::TRY));
+    let taken = |thread| {
+        let events = on(thread, permits).into_iter();
+        events.filter(|(kind, ..)| [Kind::ACQUIRE, Kind::WAKE].contains(kind)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        taken(main),
+        [
+            (Kind::ACQUIRE, 0, SHARED),
+            (Kind::ACQUIRE, 0, both),
+            (Kind::WAKE, 1, Flags::JOINT),
+            (Kind::WAKE, 1, Flags::JOINT),
+            (Kind::ACQUIRE, 0, tried),
+            (Kind::ACQUIRE, 0, tried.with(Flags::JOINT)),
+            (Kind::ACQUIRE, 0, SHARED),
+            (Kind::ACQUIRE, 0, SHARED),
+        ]
+    );
+    assert_eq!(
+        taken(trace.named("waits")),
+        [(Kind::ACQUIRE, 0, SHARED), (Kind::ACQUIRE, 0, both), (Kind::WAKE, 2, Flags::JOINT)]
     );
 }
 

@@ -1,4 +1,4 @@
-//! The exact events of barriers, of what is initialised once, and of waits that unwind, and what the slots say meanwhile.
+//! The exact events of barriers, of what is initialised once, and of waits that unwind or are not needed, and what the slots say meanwhile.
 //!
 //! Each case is a program of its own: this test binary, run again with a part to play.
 #![cfg(recorded)]
@@ -16,6 +16,7 @@ mod support;
 
 mod barrier;
 mod once;
+mod pass;
 mod rwlock;
 mod task;
 mod unwind;
@@ -36,6 +37,9 @@ const ROLES: &[(&str, fn())] = &[
     ("once::poisoned_lazy", once::poisoned_lazy),
     ("once::reentrant", once::reentrant),
     ("once::used_again", once::used_again),
+    ("pass::not_needed", pass::not_needed),
+    ("pass::paths", pass::paths),
+    ("pass::waited", pass::waited),
     #[cfg(since_1_92)]
     ("rwlock::downgraded", rwlock::downgraded),
     #[cfg(since_1_92)]

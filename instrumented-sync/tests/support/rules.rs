@@ -50,7 +50,8 @@ fn check_thread(thread: &Thread) {
     }
 }
 
-/// Exclusive holds of one object do not nest, and RELEASE carries the number and the mode that its hold ended with.
+/// Exclusive holds of one object do not nest, RELEASE carries the number and the mode that its hold ended with, and who
+/// need not wait holds the mutex.
 ///
 /// Guards are not sent to other threads: std's are not `Send`.
 pub(crate) fn check_holds(thread: &Thread) {
@@ -74,6 +75,13 @@ pub(crate) fn check_holds(thread: &Thread) {
                 assert_eq!((hold.seq(), event.flags().mode()), (event.seq(), Mode::Shared));
                 assert_ne!(hold.flags().mode(), Mode::Shared, "{event:?} of what is shared already");
                 *hold = *event;
+            }
+            Kind::PASS => {
+                let mutex = held.get(&event.seq()).and_then(|holds| holds.last());
+                assert!(
+                    mutex.is_some_and(|hold| hold.flags().mode() == Mode::Exclusive),
+                    "{event:?} without its mutex"
+                );
             }
             _ => {}
         }

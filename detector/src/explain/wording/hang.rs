@@ -21,6 +21,26 @@ pub(super) fn deadlock_title(finding: &Finding, help: Help) -> String {
     format!("{threads} wait for each other: {}{more}", links.join(", "))
 }
 
+/// What may happen in another schedule.
+pub(super) fn predicted_title(finding: &Finding, help: Help) -> String {
+    let first = finding.edges.first();
+    let (Help::NotifyWhatChanged, Some(edge)) = (help, first) else {
+        return deadlock_title(finding, help).replacen("wait for each other", "can wait for each other", 1);
+    };
+    let (thread, wanted) = (thread(finding, edge), wanted(finding, edge));
+    let is_thread = edge.wants.and_then(|idx| finding.objects.get(idx)).is_some_and(|object| object.kind == "thread");
+    let is_too_early = finding.edges.iter().any(|edge| edge.wanted_mode.as_deref() == Some(NOTIFIED));
+    match (is_thread, is_too_early) {
+        (true, _) => format!("thread `{thread}` can stay parked for ever: an unpark may come before the park before"),
+        (false, true) => {
+            format!("thread `{thread}` can wait for ever on `{wanted}`: the notify may come before it waits")
+        }
+        (false, false) => {
+            format!("thread `{thread}` can wait for ever on `{wanted}`, if it comes before what it waits for is done")
+        }
+    }
+}
+
 fn link(finding: &Finding, edge: &Edge) -> String {
     let thread = thread(finding, edge);
     match edge.holds {

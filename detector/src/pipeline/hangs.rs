@@ -1,0 +1,125 @@
+//! Hangs that other schedules of a run reach, in the terms of its model.
+
+use super::Of;
+use crate::{
+    analysis::{
+        RawFinding,
+        predicted_hang::{self, Terms},
+    },
+    finding::Problem,
+    history::{History, Kind},
+    model::{self, Model, ObjectId, ProcessId, Replayable, SiteId, ThreadId},
+    prediction::{self, Hang, Hangs, Way},
+    source::Trace,
+};
+use std::borrow::Cow;
+
+const CUT_SHORT: &str =
+    "the waits that could hang in another schedule are too many to be looked at one by one: some were left out";
+
+/// Predicts hangs of processes that did not hang. What a finding names and the model lacks is put into the model.
+pub(super) fn find(model: &mut Cow<'_, Model>, of: &Of, hung: &[ProcessId]) -> (Vec<RawFinding>, Vec<Problem>) {
+    let mut findings = Vec::new();
+    let mut is_cut_short = false;
+    match of {
+        Of::Nothing => {}
+        Of::History(history) => {
+            let hangs = prediction::hangs(history);
+            is_cut_short |= hangs.is_cut_short;
+            let mut terms = OfHistory { history };
+            findings.extend(hangs.found.iter().map(|hang| predicted_hang::finding(history, hang, &mut terms)));
+        }
+        Of::Trace(trace) => {
+            let processes = (0..model.processes.len() as u32).map(ProcessId).filter(|process| !hung.contains(process));
+            for process in processes.collect::<Vec<_>>() {
+                // What cannot be gone through again is not predicted from.
+                let Ok(replayable) = model::replayable(trace, model, process) else { continue };
+                let hangs = prediction::hangs(&replayable.history);
+                is_cut_short |= hangs.is_cut_short;
+                findings.extend(in_process(hangs, &replayable, trace, model));
+            }
+        }
+    }
+    let problems = is_cut_short.then(|| Problem { text: CUT_SHORT.to_owned(), fatal: false });
+    (findings, problems.into_iter().collect())
+}
+
+fn in_process(hangs: Hangs, of: &Replayable, trace: &Trace, model: &mut Cow<'_, Model>) -> Vec<RawFinding> {
+    let first = of.first_thread(model).filter(|first| has_work(&of.history, *first));
+    let is_harmless = |hang: &Hang| {
+        // Nobody waits for a thread that is left behind when the program ends.
+        let ends = first.is_some_and(|first| hang.ended.contains(&first));
+        // What such a lock guards, and so in which orders it is taken, only the program knows.
+        let is_mute = hang.reordered.iter().any(|lock| of.is_mute(*lock));
+        is_mute || ends && hang.way != Way::Circle
+    };
+    let hangs: Vec<Hang> = hangs.found.into_iter().filter(|hang| !is_harmless(hang)).collect();
+    if hangs.is_empty() {
+        return Vec::new();
+    }
+    let mut terms = OfProcess { of, trace, model: model.to_mut() };
+    hangs.iter().map(|hang| predicted_hang::finding(&of.history, hang, &mut terms)).collect()
+}
+
+/// Whether the thread does more than to begin and end.
+fn has_work(history: &History, thread: u32) -> bool {
+    let mut own = history.operations.iter().filter(|operation| operation.thread == thread);
+    own.any(|operation| !matches!(operation.kind, Kind::Write | Kind::Branch | Kind::Await))
+}
+
+struct OfProcess<'a> {
+    of: &'a Replayable,
+    trace: &'a Trace,
+    model: &'a mut Model,
+}
+
+impl Terms for OfProcess<'_> {
+    fn thread(&self, thread: u32) -> ThreadId {
+        self.of.thread(thread)
+    }
+
+    fn object(&mut self, number: u32) -> ObjectId {
+        self.of.object_in(self.trace, self.model, number)
+    }
+
+    fn thread_object(&mut self, thread: u32) -> Option<ObjectId> {
+        self.of.thread_in(self.trace, self.model, thread)
+    }
+
+    fn site(&mut self, place: u32) -> SiteId {
+        self.of.site_in(self.trace, self.model, place)
+    }
+
+    fn doubt(&self, hang: &Hang) -> Option<String> {
+        let doubt = self.of.doubt(self.model, hang.witness.schedule.steps(&self.of.history))?;
+        Some(doubt.to_owned())
+    }
+}
+
+/// Of a trace in another form: all is numbered in the model as in the history.
+struct OfHistory<'a> {
+    history: &'a History,
+}
+
+impl Terms for OfHistory<'_> {
+    fn thread(&self, thread: u32) -> ThreadId {
+        ThreadId(thread)
+    }
+
+    fn object(&mut self, number: u32) -> ObjectId {
+        ObjectId(number)
+    }
+
+    fn thread_object(&mut self, thread: u32) -> Option<ObjectId> {
+        Some(model::thread_object(self.history, thread))
+    }
+
+    fn site(&mut self, place: u32) -> SiteId {
+        model::site_of(place)
+    }
+
+    fn doubt(&self, hang: &Hang) -> Option<String> {
+        let steps = hang.witness.schedule.steps(self.history).chain(hang.witness.blocked.iter().copied());
+        crate::analysis::predicted::distrusted_lock(self.history, steps)
+    }
+}

@@ -1,0 +1,144 @@
+//! Notifies and unparks that come too early: a notify before the wait wakes nobody, and a second unpark before the first
+//! park leaves no more than the first.
+
+use super::{Hunt, Key, Way, knot};
+use crate::{
+    history::{Kind, Resource},
+    prediction::{
+        machine::Blocked,
+        moves::NONE,
+        past::{Event, Occurrence},
+        reordered_locks,
+        replay::Schedule,
+        waits::AbstractWait,
+    },
+};
+
+/// Waits that are tried of one kind, the latest first: what wakes an early one is often done again.
+const TRIED_MAX: usize = 4;
+
+/// How far before a take its thread is looked for where it began to wait, and around that for where it took the lock.
+const NEAR: u32 = 64;
+
+impl Hunt<'_> {
+    pub(super) fn lost(&mut self) {
+        let waits = self.waits;
+        for wait in &waits.all {
+            let Blocked::Resource(resource) = wait.want else { continue };
+            if !matches!(self.history.resources.kind(resource), Resource::Condition | Resource::Token) {
+                continue;
+            }
+            for occurrence in wait.occurrences.iter().rev().take(TRIED_MAX) {
+                if !self.may_go_on() || self.tried(wait, resource, *occurrence) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Lets what ended this wait come before the thread can notice. Says whether it hangs then.
+    fn tried(&mut self, wait: &AbstractWait, resource: u32, take: Occurrence) -> bool {
+        let key: Key = (Way::Lost, vec![(wait.thread, wait.want, take.place)]);
+        if self.seen.contains(&key) {
+            return true;
+        }
+        let Some(begin) = self.begin(wait, resource, take) else { return false };
+        let Some((give, giver, behind)) = self.given(take, begin.lock) else { return false };
+        self.closure.clear();
+        self.closure.add(Event { thread: wait.thread, lt: begin.at.lt - 1, clock: begin.at.clock });
+        self.closure.add(Event { thread: giver, lt: behind.lt - 1, clock: behind.clock });
+        let is_closed = self.closure.close().is_ok() && !self.closure.contains(wait.thread, begin.at.lt);
+        let machine = self.machine;
+        let run = if is_closed {
+            self.run_ideal().filter(|run| run.done(wait.thread) < begin.at.lt)
+        } else {
+            let steps = self.search(&[(wait.thread, begin.at), (giver, behind)]);
+            // What it waits for may be kept where nothing is recorded, and changed under the lock.
+            let is_guess = |steps: &Vec<u32>| {
+                let reordered = reordered_locks(self.history, &Schedule::Steps(steps.clone()));
+                !begin.has_looked && begin.lock.is_some_and(|lock| reordered.contains(&lock))
+            };
+            steps.filter(|steps| !is_guess(steps)).and_then(|steps| {
+                let mut run = machine.run(None);
+                run.steps(steps.into_iter()).is_ok().then_some(run)
+            })
+        };
+        let Some(mut run) = run else { return false };
+        let outcome = self.go_on(&mut run);
+        let stuck = knot::stuck(self.history, self.machine, &run, &outcome);
+        let hangs = stuck.iter().any(|waiting| (waiting.thread, waiting.index) == (wait.thread, take.index));
+        if hangs {
+            let n_steps = run.log().len();
+            self.found(key, Way::Lost, vec![take.index], (&run, n_steps), &outcome, &stuck);
+            if let Some(hang) = self.hangs.found.last_mut() {
+                (hang.too_early, hang.has_looked) = (Some(give), begin.has_looked);
+            }
+        }
+        hangs
+    }
+
+    /// The operation before which the thread must be: where it begins to wait, or, of a token, its take before.
+    fn begin(&self, wait: &AbstractWait, resource: u32, take: Occurrence) -> Option<Begin> {
+        let operations = &self.moves.threads[wait.thread as usize];
+        let of = |lt: u32| self.history.operations[operations[lt as usize - 1] as usize];
+        if self.history.resources.kind(resource) == Resource::Token {
+            let flow = self.waits.flows.get(&resource)?.iter().find(|flow| flow.thread == wait.thread)?;
+            let number = flow.takes.partition_point(|one| one.lt < take.lt);
+            let before = flow.takes.get(number.checked_sub(1)?)?;
+            // Who parks in a loop looks at something that is not in the history: one token may be enough for it.
+            let at = Occurrence { lt: before.lt, clock: before.clock, index: before.index, place: of(before.lt).place };
+            return (at.place != take.place).then_some(Begin { at, lock: None, has_looked: false });
+        }
+        let lt = (take.lt.saturating_sub(NEAR).max(1)..take.lt)
+            .rev()
+            .find(|lt| (of(*lt).kind, of(*lt).target) == (Kind::Enter, resource))?;
+        let lock = (lt..take.lt).map(of).find(|operation| operation.kind == Kind::Release)?.target;
+        let inside = (lt.saturating_sub(NEAR).max(1)..lt).rev().map(of);
+        let mut inside = inside.take_while(|operation| (operation.kind, operation.target) != (Kind::Acquire, lock));
+        let has_looked = inside.any(|operation| (operation.kind, operation.target) == (Kind::Read, lock));
+        // Between that and its take it learns nothing.
+        let at = Occurrence { lt, index: operations[lt as usize - 1], ..take };
+        Some(Begin { at, lock: Some(lock), has_looked })
+    }
+
+    /// What ended the wait, by whom, and the operation behind that; behind its section of the lock, if it was in one.
+    fn given(&self, take: Occurrence, lock: Option<u32>) -> Option<(u32, u32, Occurrence)> {
+        let thread = self.history.operations[take.index as usize].thread;
+        let mark = *self.moves.threads[thread as usize].get(take.lt as usize)?;
+        let write = *self.moves.sees.get(mark as usize)?;
+        if self.history.operations[mark as usize].kind != Kind::Read || write == NONE {
+            return None;
+        }
+        let giver = self.history.operations[write as usize].thread;
+        let lt = self.machine.lt(write);
+        let resource = self.history.operations[take.index as usize].target;
+        let flow = self.waits.flows.get(&resource)?.iter().find(|flow| flow.thread == giver)?;
+        let number = flow.gives.partition_point(|one| one.lt <= lt);
+        let give = flow.gives.get(number.checked_sub(1)?)?;
+        let end = lock.and_then(|lock| self.end_of_section(giver, lt, lock));
+        Some((give.index, giver, Occurrence { lt: end.unwrap_or(lt) + 1, clock: give.clock, index: write, place: 0 }))
+    }
+
+    /// Where the thread gives up a lock that it holds at a time.
+    fn end_of_section(&self, thread: u32, lt: u32, lock: u32) -> Option<u32> {
+        let operations = &self.moves.threads[thread as usize];
+        let is_of_lock = |index: &u32| {
+            let operation = self.history.operations[*index as usize];
+            operation.target == lock && matches!(operation.kind, Kind::Acquire | Kind::Release)
+        };
+        let (before, behind) = operations.split_at(lt as usize);
+        let latest = before.iter().rev().take(NEAR as usize).find(|index| is_of_lock(index))?;
+        let is_inside = self.history.operations[*latest as usize].kind == Kind::Acquire;
+        let end = behind.iter().take(NEAR as usize).position(is_of_lock).filter(|_| is_inside)?;
+        Some(lt + end as u32 + 1)
+    }
+}
+
+/// Where a wait begins.
+struct Begin {
+    at: Occurrence,
+    /// What is released for it.
+    lock: Option<u32>,
+    /// Whether the thread has looked at what the lock guards.
+    has_looked: bool,
+}

@@ -1,0 +1,127 @@
+//! Conditional waits that were not needed: had the thread come earlier, it would have waited. What then?
+
+use super::{Hunt, Key, Way, knot};
+use crate::{
+    history::Kind,
+    prediction::{
+        machine::{Blocked, Run, Supposed},
+        moves::NONE,
+        waits::Passed,
+    },
+};
+
+/// How far before a write its section is looked for.
+const NEAR: usize = 64;
+
+/// How far before an acquire its thread has been woken, if it takes a lock back.
+const NEAR_TAKE: usize = 4;
+
+/// Writers that are gone back over.
+const WRITERS_MAX: usize = 16;
+
+impl Hunt<'_> {
+    pub(super) fn passed(&mut self) {
+        let waits = self.waits;
+        for passed in &waits.passed {
+            if !self.may_go_on() {
+                return;
+            }
+            self.suppose(*passed);
+        }
+    }
+
+    /// Lets the thread come as early as it can, and wait.
+    fn suppose(&mut self, passed: Passed) {
+        let pass = self.history.operations[passed.index as usize];
+        let want = Blocked::Resource(pass.target);
+        let key: Key = (Way::Passed, vec![(passed.thread, want, pass.place)]);
+        if self.seen.contains(&key) {
+            return;
+        }
+        self.closure.clear();
+        self.closure.add_past(passed.thread, passed.acquire);
+        let is_closed = self.closure.close().is_ok() && !self.closure.contains(passed.thread, passed.acquire.lt);
+        if !is_closed || !self.is_late(passed) {
+            return;
+        }
+        let supposed = Supposed { thread: passed.thread, pass: passed.index, acquire: passed.acquire.index };
+        let mut early = self.machine.run(Some(supposed));
+        if early.up_to(self.closure.ideal()).is_ok() && self.hangs_there(passed, early, &key) {
+            return;
+        }
+        // Others may wait as well by then.
+        let Some(writer) = self.writer(passed) else { return };
+        let mut late = self.machine.run(Some(supposed));
+        late.until(|thread| match thread {
+            _ if thread == passed.thread => passed.acquire.lt - 1,
+            _ if thread == writer.0 => writer.1 - 1,
+            _ => u32::MAX,
+        });
+        self.hangs_there(passed, late, &key);
+    }
+
+    /// Lets the thread come now, and wait.
+    fn hangs_there(&mut self, passed: Passed, mut run: Run<'_, '_>, key: &Key) -> bool {
+        run.only(passed.thread);
+        self.operations_left = self.operations_left.saturating_sub(run.log().len() as u64);
+        if run.log().last() != Some(&passed.index) {
+            return false;
+        }
+        let outcome = self.go_on(&mut run);
+        let stuck = knot::stuck(self.history, self.machine, &run, &outcome);
+        let hangs = stuck.iter().any(|waiting| waiting.thread == passed.thread);
+        if hangs {
+            let n_steps = run.log().len();
+            self.found(key.clone(), Way::Passed, vec![passed.index], (&run, n_steps), &outcome, &stuck);
+        }
+        hangs
+    }
+
+    /// Who wrote what the thread found there, and the local time at which that one took the lock for it.
+    ///
+    /// A condition may write, so who only waited by one counts as a writer: then it is the one whose write that one found.
+    fn writer(&self, passed: Passed) -> Option<(u32, u32)> {
+        let lock = self.history.operations[passed.acquire.index as usize].target;
+        let condition = self.history.operations[passed.index as usize].target;
+        let mut write = self.found_there(passed).next()?;
+        for _ in 0..WRITERS_MAX {
+            let (thread, until) = (self.history.operations[write as usize].thread, self.machine.lt(write) as usize);
+            let operations = &self.moves.threads[thread as usize][until.saturating_sub(NEAR)..until];
+            let is = |index: &u32, kind: Kind, target: u32| {
+                let operation = self.history.operations[*index as usize];
+                (operation.kind, operation.target) == (kind, target)
+            };
+            let at = operations.iter().rposition(|index| is(index, Kind::Acquire, lock))?;
+            let (before, section) = operations.split_at(at);
+            let near = &before[before.len().saturating_sub(NEAR_TAKE)..];
+            let has_waited =
+                section.iter().any(|index| is(index, Kind::Pass, condition) || is(index, Kind::Enter, condition))
+                    || near.iter().any(|index| is(index, Kind::Take, condition));
+            if !has_waited {
+                return Some((thread, self.machine.lt(section[0])));
+            }
+            let read = section.iter().find(|index| is(index, Kind::Read, lock))?;
+            write = Some(self.moves.sees[*read as usize]).filter(|write| *write != NONE)?;
+        }
+        None
+    }
+
+    /// Whether what the thread found there was written by another one that need not have come before.
+    fn is_late(&self, passed: Passed) -> bool {
+        self.found_there(passed).any(|write| {
+            let writer = self.history.operations[write as usize].thread;
+            writer != passed.thread && !self.closure.contains(writer, self.machine.lt(write))
+        })
+    }
+
+    /// The writes that the thread saw between taking the lock and going past the wait.
+    fn found_there(&self, passed: Passed) -> impl Iterator<Item = u32> + '_ {
+        let lock = self.history.operations[passed.acquire.index as usize].target;
+        let inside = passed.acquire.lt as usize..self.machine.lt(passed.index) as usize;
+        let reads = self.moves.threads[passed.thread as usize][inside].iter().filter(move |index| {
+            let operation = self.history.operations[**index as usize];
+            (operation.kind, operation.target) == (Kind::Read, lock)
+        });
+        reads.map(|index| self.moves.sees[*index as usize]).filter(|write| *write != NONE)
+    }
+}
