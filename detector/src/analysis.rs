@@ -17,8 +17,8 @@ mod fixture;
 pub use stall::Stopped;
 
 use crate::{
-    finding::{Certainty, Code, Problem},
-    model::{Model, ObjectId, SiteId, ThreadId, Wait},
+    finding::{Certainty, Code, Op, Problem},
+    model::{Model, ObjectId, SiteId, Spot, ThreadId, Wait},
 };
 use trace_format::{Kind, Mode};
 
@@ -54,8 +54,47 @@ pub struct RawFinding {
     pub edges: Vec<RawEdge>,
     /// Threads that wait for those of the edges, directly or not.
     pub behind: Vec<ThreadId>,
+    /// The schedule that reaches it, if one was replayed.
+    pub witness: Option<RawWitness>,
     /// What would mend it.
     pub help: Help,
+}
+
+/// What is shown of a schedule that reaches a finding.
+#[derive(Clone, Debug)]
+pub struct RawWitness {
+    /// Steps, in the order of the schedule.
+    pub steps: Vec<RawStep>,
+    /// Operations of the whole schedule, without those that block.
+    pub n_operations: u64,
+}
+
+/// A step of a schedule.
+#[derive(Clone, Debug)]
+pub struct RawStep {
+    /// Its number in the schedule.
+    pub number: u64,
+    /// Who.
+    pub thread: ThreadId,
+    /// What it does.
+    pub op: Op,
+    /// In which mode.
+    pub mode: Option<&'static str>,
+    /// On what.
+    pub object: Option<ObjectId>,
+    /// The other thread that it is about.
+    pub other: Option<ThreadId>,
+    /// Where.
+    pub at: Option<RawPlace>,
+}
+
+/// A place in the program.
+#[derive(Clone, Debug)]
+pub enum RawPlace {
+    /// One of the model.
+    Site(SiteId),
+    /// One that nothing in the model refers to.
+    Spot(Box<Spot>),
 }
 
 /// A hold and a want of one thread.

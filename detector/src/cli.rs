@@ -7,6 +7,7 @@
 
 mod check;
 mod convert;
+mod explain;
 mod hang;
 mod options;
 mod output;
@@ -50,6 +51,12 @@ enum Command {
     Run(run::RunArgs),
     /// Report on traces recorded before.
     Check(check::CheckArgs),
+    /// Show one finding in full: the report on it, and the schedule that reaches it, step by step.
+    ///
+    /// Of a proven finding it shows what each thread did, a column for each, up to where all of them block; of others it says
+    /// why there is no schedule. The ids of findings are in every report. Exit status: 0 if the finding is there, 2 if
+    /// none has the id, 3 if a trace is unreadable.
+    Explain(explain::ExplainArgs),
     /// Write a trace as STD text, which other tools read.
     ///
     /// STD text has a line for each operation, `thread|op(operand)|location`. Of a recorded trace it has the merged order; what the
@@ -66,6 +73,8 @@ enum CliError {
     Output(#[from] output::OutputError),
     #[error(transparent)]
     Supervise(#[from] supervise::SuperviseError),
+    #[error(transparent)]
+    Explain(#[from] explain::ExplainError),
     #[error(transparent)]
     Convert(#[from] convert::ConvertError),
     #[error(transparent)]
@@ -88,6 +97,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let status = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
+        Command::Explain(args) => explain::explain(&args),
         Command::Convert(args) => convert::convert(&args),
     };
     match status {

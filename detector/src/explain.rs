@@ -2,6 +2,7 @@
 
 pub mod kernel;
 mod names;
+mod witness;
 mod wording;
 
 use crate::{
@@ -43,10 +44,12 @@ pub fn explain(raw: &RawFinding, model: &Model, symbolizer: &mut Symbolizer<'_>)
                 let releasers = edge.could_release.iter().map(|(thread, _)| *thread);
                 std::iter::once(edge.thread).chain(releasers)
             })
-            .chain(raw.behind.iter().copied()),
+            .chain(raw.behind.iter().copied())
+            .chain(raw.witness.iter().flat_map(witness::threads_of)),
     );
     let of_releasers = raw.edges.iter().flat_map(|edge| waited_for_by_releasers(edge, model));
-    let object_ids = distinct(raw.edges.iter().flat_map(objects_of).chain(of_releasers));
+    let of_witness = raw.witness.iter().flat_map(witness::objects_of);
+    let object_ids = distinct(raw.edges.iter().flat_map(objects_of).chain(of_releasers).chain(of_witness));
     let threads = names::threads(&thread_ids, model);
     let objects = explain_objects(&object_ids, model, symbolizer);
     let names = Names { model, thread_ids: &thread_ids, object_ids: &object_ids, objects: &objects };
@@ -63,6 +66,7 @@ pub fn explain(raw: &RawFinding, model: &Model, symbolizer: &mut Symbolizer<'_>)
         threads,
         edges,
         behind: raw.behind.iter().filter_map(|thread| names.thread_idx(*thread)).collect(),
+        witness: raw.witness.as_ref().map(|witness| witness::explain(witness, &names, symbolizer)),
         objects,
         help: String::new(),
     };
@@ -113,12 +117,20 @@ fn explain_edge(raw: &RawEdge, names: &Names<'_>, symbolizer: &mut Symbolizer<'_
         held_mode,
         held_at,
         held_stack,
+        released_at: released_at(raw, names.model, symbolizer),
         wants: raw.wants.and_then(|(object, ..)| names.object_idx(object?)),
         wanted_mode,
         wanted_at,
         wanted_stack,
         could_release: raw.could_release.iter().filter_map(|releaser| names.releaser(*releaser)).collect(),
     }
+}
+
+/// Where what the edge's thread holds was dropped, if it is known.
+fn released_at(raw: &RawEdge, model: &Model, symbolizer: &mut Symbolizer<'_>) -> Option<Place> {
+    let (_, _, held_at) = raw.holds?;
+    let place = symbolizer.place(*model.released.get(&held_at)?);
+    place.is_known().then_some(place)
 }
 
 fn place_and_stack(site: Option<SiteId>, symbolizer: &mut Symbolizer<'_>) -> (Option<Place>, Vec<Frame>) {

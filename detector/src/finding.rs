@@ -177,6 +177,8 @@ pub struct Finding {
     pub edges: Vec<Edge>,
     /// Threads that wait for these, directly or not: indexes into [`Finding::threads`].
     pub behind: Vec<usize>,
+    /// The schedule that reaches it, if one was replayed.
+    pub witness: Option<Witness>,
     /// What would mend it.
     pub help: String,
 }
@@ -297,6 +299,8 @@ pub struct Edge {
     pub held_at: Option<Place>,
     /// On which path, user frames only, innermost first.
     pub held_stack: Vec<Frame>,
+    /// Where what it took there was dropped in this run, as far as that was recorded: the first time.
+    pub released_at: Option<Place>,
     /// What it wants: index into [`Finding::objects`]; `None` for a thread that only holds.
     pub wants: Option<usize>,
     /// In which mode, or how: `exclusive`, `shared`, `wait`, `receive`, `join`, …
@@ -316,6 +320,72 @@ impl Edge {
     /// Whether the thread waits for something.
     pub fn is_waiting(&self) -> bool {
         self.wanted_mode.as_deref().is_some_and(|mode| mode != NOTIFIED)
+    }
+}
+
+/// A schedule after which the threads of a finding wait for each other: of its operations those that matter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Witness {
+    /// Steps in the order of the schedule; the last ones block.
+    pub steps: Vec<Step>,
+    /// Operations of the whole schedule, without those that block.
+    pub n_operations: u64,
+}
+
+/// A step of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Its number in the whole schedule, from 1. Where numbers are missing, operations were left out.
+    pub step: u64,
+    /// Whose: index into [`Finding::threads`].
+    pub thread: usize,
+    /// What it does.
+    pub op: Op,
+    /// In which mode, if it is about a lock: `exclusive`, `shared`, …
+    pub mode: Option<String>,
+    /// On what: index into [`Finding::objects`].
+    pub object: Option<usize>,
+    /// The other thread that it is about: index into [`Finding::threads`].
+    pub other: Option<usize>,
+    /// Where.
+    pub at: Option<Place>,
+}
+
+/// What a step of a schedule does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Op {
+    /// Acquires the object.
+    Acquire,
+    /// Releases the object.
+    Release,
+    /// Starts the other thread.
+    Fork,
+    /// Has seen the end of the other thread.
+    Join,
+    /// Does something without which the other thread would not go on behind it: sends, notifies, ends.
+    Precede,
+    /// Goes on, since the other thread did something.
+    Follow,
+    /// Wants the object, and does not get it: nothing of the thread comes behind it.
+    Block,
+}
+
+impl Op {
+    /// Every operation.
+    pub const ALL: [Self; 7] =
+        [Self::Acquire, Self::Release, Self::Fork, Self::Join, Self::Precede, Self::Follow, Self::Block];
+
+    /// The name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Acquire => "acquire",
+            Self::Release => "release",
+            Self::Fork => "fork",
+            Self::Join => "join",
+            Self::Precede => "precede",
+            Self::Follow => "follow",
+            Self::Block => "block",
+        }
     }
 }
 

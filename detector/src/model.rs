@@ -22,6 +22,7 @@ pub use replayable::{Replayable, replayable};
 
 pub use crate::source::Module;
 
+use rustc_hash::FxHashMap;
 use std::{path::Path, time::Duration};
 use trace_format::{Event, Flags, Kind, Mode, ObjectKind};
 
@@ -275,6 +276,15 @@ pub struct Site {
     pub stack: Option<StackId>,
 }
 
+/// A place that nothing in the model refers to, spelled out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// The location; its stack is beside it.
+    pub site: Site,
+    /// Return addresses, innermost first.
+    pub stack: Vec<u64>,
+}
+
 /// An acquire, or an attempt still pending at the end, by a thread that held something.
 ///
 /// Repeats with the same holds, want, site and must-order epoch are one record with a count.
@@ -348,6 +358,8 @@ pub struct Model {
     pub sites: Vec<Site>,
     /// Stacks: raw return addresses, innermost first.
     pub stacks: Vec<Vec<u64>>,
+    /// By site of an acquire: where what was acquired there was dropped, the first time that this was recorded.
+    pub released: FxHashMap<SiteId, SiteId>,
     /// Epochs in which something below happened.
     pub epochs: Vec<Epoch>,
     /// Acquires by threads that held something.

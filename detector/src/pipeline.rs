@@ -1,18 +1,15 @@
 //! The road from a trace directory to a report: read, build the model, analyse, explain, identify.
 
 mod hangs;
+mod proof;
 
 use crate::{
-    analysis::{
-        self, RawFinding,
-        predicted::{self, Proof},
-    },
+    analysis::{self, RawFinding, predicted},
     explain,
     finding::{Certainty, Code, Coverage, Finding, Problem, Report, Stats},
     history::History,
     identity,
-    model::{self, Model, ProcessId, Replayable},
-    prediction::{self, Proven, Witness},
+    model::{self, Model, ProcessId},
     source::{self, Found, HistoryError, HistoryFile, OpenError, SeenThreads, Trace},
     symbolize::{Symbolizer, foreign_primitives},
 };
@@ -157,7 +154,7 @@ fn analyse(model: &Model, of: &Of, stopped: Stopped) -> (Vec<RawFinding>, Vec<Pr
     debug!(raw_findings = raw.len(), elapsed = ?start.elapsed(), "analysed");
     let start = Instant::now();
     // A program that runs is asked whether it hangs, a few times in a second.
-    prove(&mut raw, trace.filter(|_| stopped != Stopped::Running), model);
+    proof::prove(&mut raw, trace.filter(|_| stopped != Stopped::Running), model);
     debug!(elapsed = ?start.elapsed(), "looked for proofs");
     (raw, problems)
 }
@@ -171,45 +168,6 @@ fn hung(findings: &[RawFinding], model: &Model) -> Vec<ProcessId> {
     };
     let threads = findings.iter().filter(hangs).flat_map(|finding| &finding.edges).map(|edge| edge.thread);
     threads.filter_map(|thread| Some(model.threads.get(thread.idx())?.process)).collect()
-}
-
-/// Looks for schedules that reach the cycles of locks that may be possible.
-fn prove(findings: &mut [RawFinding], trace: Option<&Trace>, model: &Model) {
-    let processes = findings.iter().filter(|finding| finding.code == Code::LockOrder);
-    let processes: BTreeSet<ProcessId> =
-        processes.filter_map(|finding| Some(model.threads.get(finding.edges.first()?.thread.idx())?.process)).collect();
-    let tried = |process: ProcessId| {
-        let trace = trace?;
-        let proofs = model::replayable(trace, model, process).map(|replayable| {
-            predicted::proofs(&replayable.history, |proven| proof(proven, &replayable, trace, model))
-        });
-        Some((process, proofs))
-    };
-    let tried: Vec<_> = processes.into_iter().filter_map(tried).collect();
-    predicted::prove(findings, model, &tried);
-}
-
-/// A proof in the model's terms; `None` if it is about nothing that is in the model.
-fn proof(proven: &Proven, of: &Replayable, trace: &Trace, model: &Model) -> Option<Proof> {
-    let Witness { schedule, blocked } = &proven.witness;
-    let is_mute = |lock: &u32| of.is_mute(*lock);
-    let changes_places = prediction::reordered_locks(&of.history, schedule).iter().any(is_mute);
-    let mute =
-        changes_places.then_some("it has sections change places of a lock of which it is not known what it guards");
-    let amounts = (!proven.adds_up).then_some(
-        "what it gives to and takes from channels, semaphores and condition variables does not add up in that order",
-    );
-    let doubt = mute.or_else(|| of.doubt(model, schedule.steps(&of.history))).or(amounts);
-    let link = |(at, index): (usize, &u32)| {
-        let wanting = of.history.operations.get(*index as usize)?;
-        let before = blocked.get((at + blocked.len() - 1) % blocked.len())?;
-        let held = of.history.operations.get(*before as usize)?.target;
-        let since = prediction::acquired(&of.history, *index, held)?;
-        let at = |lock, place| Some((of.lock(model, lock)?, of.site(trace, model, place)?));
-        Some((of.thread(wanting.thread), at(held, since)?, at(wanting.target, wanting.place)?))
-    };
-    let links = blocked.iter().enumerate().map(link).collect::<Option<_>>()?;
-    Some(Proof { links, n_steps: schedule.len(), is_reordered: !proven.is_sync_preserving, doubt })
 }
 
 /// Takes out a stall of which every waiting thread is in a deadlock that was observed: that says it better.

@@ -9,6 +9,7 @@
 //! check    the sync-preserving closure I of one choice after the other     one sweep per pattern
 //! reversal a bounded search for other schedules, of patterns that have none  beyond the paper
 //! replay   the schedule, against the trace                                 before anything is called proven
+//! witness  what of the schedule is shown                                   beyond the paper
 //! ```
 //!
 //! **Class.** A *sync-preserving* deadlock is one that a reordering reaches in which two critical sections of one lock
@@ -35,6 +36,7 @@ mod pattern;
 mod replay;
 mod reversal;
 mod waits;
+pub mod witness;
 
 pub use hang::{Hang, Hangs, Way, hangs};
 pub use replay::{Refuted, Replay, Schedule, Witness};

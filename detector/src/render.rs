@@ -4,10 +4,11 @@
 mod escape;
 mod human;
 mod json;
+mod schedule;
 mod short;
 mod words;
 
-use crate::finding::Report;
+use crate::finding::{Finding, Report};
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -38,4 +39,22 @@ pub fn render(report: &Report, format: Format, colored: bool) -> String {
 /// As with [`render`], no control characters get through.
 pub fn render_findings(report: &Report, colored: bool) -> String {
     human::findings(&escape::report(report), colored)
+}
+
+/// Writes one finding of a report for people, and below it the schedule that reaches it, or why there is none. Lines of the
+/// schedule are no longer than `width` characters where names and paths allow.
+///
+/// As with [`render`], no control characters get through.
+pub fn render_explained(report: &Report, finding: &Finding, width: usize, colored: bool) -> String {
+    let only = Report { findings: vec![finding.clone()], stats: report.stats, ..Report::default() };
+    let mut only = escape::report(&only);
+    let schedule: String = only.findings.iter().map(|finding| schedule::render(finding, width, colored)).collect();
+    // It is not said where the schedule is shown that comes next.
+    only.findings.iter_mut().for_each(|finding| finding.witness = None);
+    human::findings(&only, colored) + &schedule
+}
+
+/// A text of a trace as it can stand in a message.
+pub fn escaped(text: &str) -> String {
+    escape::text(text)
 }

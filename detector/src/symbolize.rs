@@ -11,7 +11,7 @@ mod trim;
 
 use crate::{
     finding::{Frame, Place},
-    model::{Model, ProcessId, SiteId, StackId},
+    model::{Model, ProcessId, Site, SiteId, Spot, StackId},
 };
 use module::{LoadedModule, Quality};
 use rustc_hash::FxHashMap;
@@ -71,19 +71,31 @@ impl<'m> Symbolizer<'m> {
         }
         let model = self.model;
         let addresses = model.stacks.get(stack.idx()).map_or(&[][..], Vec::as_slice);
-        let frames: Rc<[Frame]> = addresses
-            .iter()
-            .take(STACK_FRAMES_MAX)
-            .flat_map(|address| self.frames_at(site.process, *address).to_vec())
-            .collect();
+        let frames = self.frames_of(site.process, addresses);
         self.stacks.insert((site.process, stack), Rc::clone(&frames));
         frames
+    }
+
+    fn frames_of(&mut self, process: ProcessId, addresses: &[u64]) -> Rc<[Frame]> {
+        let addresses = addresses.iter().take(STACK_FRAMES_MAX);
+        addresses.flat_map(|address| self.frames_at(process, *address).to_vec()).collect()
     }
 
     /// The source line of a site, with the function if symbols know it and an excerpt if the file is there.
     pub fn place(&mut self, site: SiteId) -> Place {
         let frames = self.stack(site);
         let Some(site) = self.model.sites.get(site.idx()) else { return unknown_place() };
+        self.place_on(site, &frames)
+    }
+
+    /// The same of a place that the model does not have.
+    pub fn place_of_spot(&mut self, spot: &Spot) -> Place {
+        let frames = self.frames_of(spot.site.process, &spot.stack);
+        self.place_on(&spot.site, &frames)
+    }
+
+    /// The source line of a site with these frames; without a location that of the innermost frame.
+    fn place_on(&mut self, site: &Site, frames: &[Frame]) -> Place {
         let in_file = |frame: &&Frame| frame.file.as_deref().is_some_and(|file| same_file(file, &site.file));
         let frame = frames
             .iter()

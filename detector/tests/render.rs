@@ -7,7 +7,7 @@ use detector::{
     finding::{Problem, Report},
     render::{Format, render},
 };
-use reports::{lock_order, report, stall};
+use reports::{lock_order, proven, report, stall};
 
 fn human(report: &Report) -> String {
     render(report, Format::Human, false)
@@ -68,6 +68,25 @@ fn findings_in_short() {
 #[test]
 fn findings_in_json() {
     insta::assert_snapshot!(render(&report(vec![lock_order()]), Format::Json, false));
+}
+
+#[test]
+fn a_schedule_in_json() {
+    let json: serde_json::Value = serde_json::from_str(&render(&report(vec![proven()]), Format::Json, false)).unwrap();
+    let finding = &json["findings"][0];
+    let released: Vec<_> =
+        finding["edges"].as_array().unwrap().iter().map(|edge| &edge["released_at"]["line"]).collect();
+    assert_eq!(released, [&serde_json::json!(5), &serde_json::Value::Null]);
+    let steps = finding["witness"].as_array().unwrap();
+    assert_eq!(steps.len(), 8);
+    assert_eq!((&steps[1]["op"], &steps[1]["other"]), (&serde_json::json!("fork"), &serde_json::json!(1)));
+    assert_eq!(
+        steps[7],
+        serde_json::json!({
+            "step": 11, "thread": 1, "op": "block", "mode": "exclusive", "object": "accounts", "other": null,
+            "at": {"file": "src/bank.rs", "line": 12, "column": 34, "function": "bank::withdraw"}
+        })
+    );
 }
 
 #[test]
@@ -155,7 +174,7 @@ fn check(schema: &serde_json::Value, root: &serde_json::Value, value: &serde_jso
 #[test]
 fn json_is_what_the_schema_says() {
     let schema: serde_json::Value = serde_json::from_str(include_str!("../schema/report-1.0.json")).unwrap();
-    let mut full = report(vec![lock_order(), stall()]);
+    let mut full = report(vec![lock_order(), stall(), proven()]);
     full.problems = vec![Problem { text: "x".to_owned(), fatal: true }];
     full.hints = vec!["y".to_owned()];
     for report in [full, Report::default()] {

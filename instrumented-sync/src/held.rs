@@ -124,9 +124,13 @@ impl<'a> Hold<'a> {
         self.seq
     }
 
-    /// Records the release with further flags, now instead of when dropped.
-    pub(crate) fn release_with(mut self, flags: Flags) {
-        *self.flags.get_mut() |= flags.0;
+    /// Records the release with further flags, now instead of when dropped, at a site that is known, unless it is 0.
+    pub(crate) fn release_with(self, flags: Flags, site: u32) {
+        let mut hold = ManuallyDrop::new(self);
+        if hold.is_recorded() {
+            let flags = Flags(*hold.flags.get_mut()).with(flags);
+            probe::release_at(site, hold.identity.known_object(), flags, hold.seq);
+        }
     }
 
     #[inline]

@@ -265,11 +265,18 @@ pub(crate) fn holds_newer(object: u64) -> bool {
     entry::holds_newer(object)
 }
 
-/// Records a release and takes its hold back; the primitive is still held.
+/// Records a release and takes its hold back; the primitive is still held. Where that is, the recorder finds out by
+/// itself, once for each site of an acquire: this is called by `Drop`.
 #[inline(never)]
 pub(crate) fn release(object: u64, flags: Flags, seq: u64) {
     let flags = if std::thread::panicking() { flags.with(Flags::PANICKING) } else { flags };
     entry::append_release(Event::new(Kind::RELEASE, flags, 0, ObjectId(object), seq).into());
+}
+
+/// The same for a release whose site is known, if it is not 0.
+pub(crate) fn release_at(site: u32, object: u64, flags: Flags, seq: u64) {
+    let flags = if std::thread::panicking() { flags.with(Flags::PANICKING) } else { flags };
+    entry::append_release(Event::new(Kind::RELEASE, flags, site, ObjectId(object), seq).into());
 }
 
 /// A wait for something that nobody owns: what to record, and where it is published meanwhile.

@@ -80,6 +80,7 @@ fn could_hang(model: &Model, owner: ThreadId, hold: Hold, other: &NestedAcquire)
         count: other.count,
         edges: vec![waiting, holding],
         behind: Vec::new(),
+        witness: None,
         help: Help::DropBeforeEnd,
     }
 }

@@ -121,6 +121,7 @@ fn finding(model: &Model, edges: &[&Edge], instances: &[&NestedAcquire]) -> RawF
         count: edges.iter().map(|edge| edge.count).min().unwrap_or_default(),
         edges: edges.iter().enumerate().filter_map(raw).collect(),
         behind: Vec::new(),
+        witness: None,
         help: Help::OneOrder,
     }
 }

@@ -1,7 +1,11 @@
 //! Deadlocks of a history: what [`crate::prediction`] proves or leaves open, as findings; and proofs for cycles of locks
 //! that a recorded trace shows.
 
-use super::{ALL_RECORDED, Help, RawEdge, RawFinding, mode_name};
+mod steps;
+
+pub use steps::{Terms, steps};
+
+use super::{ALL_RECORDED, Help, RawEdge, RawFinding, RawWitness, mode_name};
 use crate::{
     finding::{Certainty, Code, Problem},
     history::{History, Kind, Target},
@@ -20,8 +24,8 @@ pub type Link = (ThreadId, (ObjectId, SiteId), (ObjectId, SiteId));
 pub struct Proof {
     /// The cycle.
     pub links: Vec<Link>,
-    /// Operations of the schedule.
-    pub n_steps: usize,
+    /// The schedule.
+    pub witness: RawWitness,
     /// Whether the schedule has sections of one lock in another order than the trace.
     pub is_reordered: bool,
     /// Why it proves nothing after all.
@@ -78,7 +82,8 @@ pub fn prove(findings: &mut [RawFinding], model: &Model, processes: &[(ProcessId
             continue;
         };
         finding.certainty = Certainty::Proven;
-        finding.why = why(proof.n_steps, proof.is_reordered);
+        finding.why = why(proof.witness.n_operations, proof.is_reordered);
+        finding.witness = Some(proof.witness.clone());
         for edge in &mut finding.edges {
             let of_edge = proof.links.iter().find(|(_, held, wanted)| link(edge) == Some((*held, *wanted)));
             edge.thread = of_edge.map_or(edge.thread, |(thread, ..)| *thread);
@@ -93,7 +98,7 @@ fn link(edge: &RawEdge) -> Option<((ObjectId, SiteId), (ObjectId, SiteId))> {
     Some(((held, since), (wanted?, at)))
 }
 
-fn why(n_steps: usize, is_reordered: bool) -> String {
+fn why(n_steps: u64, is_reordered: bool) -> String {
     let order = if is_reordered { ", with critical sections of a lock in another order," } else { "" };
     format!("a schedule of {n_steps} of its operations{order} was replayed step by step and ends in this deadlock")
 }
@@ -123,10 +128,11 @@ pub fn run(history: &History) -> (Vec<RawFinding>, Vec<Problem>) {
 
 fn proven(history: &History, distrusted: &FxHashSet<u32>, proven: &Proven) -> RawFinding {
     let Witness { schedule, blocked } = &proven.witness;
-    let why = why(schedule.len(), !proven.is_sync_preserving);
+    let witness = steps(history, &proven.witness, &steps::Own(history));
+    let why = why(witness.n_operations, !proven.is_sync_preserving);
     let steps = schedule.steps(history).chain(blocked.iter().copied());
     match distrusted_among(history, distrusted, steps) {
-        None => finding(history, blocked, Certainty::Proven, why),
+        None => RawFinding { witness: Some(witness), ..finding(history, blocked, Certainty::Proven, why) },
         Some(doubt) => finding(history, blocked, Certainty::Possible, format!("{why}, but {doubt}")),
     }
 }
@@ -180,6 +186,7 @@ fn finding(history: &History, blocked: &[u32], certainty: Certainty, why: String
         count: 1,
         edges: (0..n).map(edge).collect(),
         behind: Vec::new(),
+        witness: None,
         help: Help::OneOrder,
     }
 }

@@ -57,6 +57,7 @@ pub fn finding(history: &History, hang: &Hang, terms: &mut dyn Terms) -> RawFind
         count: 1,
         edges,
         behind,
+        witness: None,
         help: if hang.way == Way::Circle { Help::NotWhileHolding } else { Help::NotifyWhatChanged },
     }
 }

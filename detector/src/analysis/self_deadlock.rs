@@ -103,6 +103,7 @@ fn read_again_finding(model: &Model, read: &NestedAcquire, hold: Hold, writer: &
             },
         ],
         behind: Vec::new(),
+        witness: None,
         help: Help::NoRecursiveRead,
     }
 }

@@ -59,6 +59,7 @@ fn stalled(model: &Model, process: &Process, id: ProcessId, stopped: Stopped) ->
         count: 1,
         edges: threads.iter().flat_map(|(id, thread)| edges(*id, thread)).collect(),
         behind: Vec::new(),
+        witness: None,
         help: Help::LookAtWaits,
     })
 }

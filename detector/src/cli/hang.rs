@@ -87,6 +87,7 @@ mod tests {
             objects: Vec::new(),
             edges: Vec::new(),
             behind: Vec::new(),
+            witness: None,
             help: String::new(),
         }
     }

@@ -5,8 +5,8 @@ use super::{
     options::{ColorArg, ReportArgs},
 };
 use crate::{
-    finding::{Finding, Report},
-    render::{Format, render, render_findings},
+    finding::{Finding, Problem, Report},
+    render::{Format, escaped, render, render_findings},
     suppress::{Suppressions, write_baseline},
 };
 use anstream::{AutoStream, ColorChoice};
@@ -17,7 +17,7 @@ use std::{
 };
 
 /// Exit status if a trace was unreadable or not well formed.
-const UNREADABLE: u8 = 3;
+pub(super) const UNREADABLE: u8 = 3;
 
 /// Why a report did not arrive.
 #[derive(Debug, thiserror::Error)]
@@ -101,11 +101,35 @@ fn write(report: &Report, args: &ReportArgs, stream: Stream) -> Result<(), Outpu
             write_all(&mut io::stderr().lock(), &render(report, format, colored))
         }
     };
+    has_arrived(written)
+}
+
+fn has_arrived(written: io::Result<()>) -> Result<(), OutputError> {
     match written {
         // Whoever reads it, `head` for one, has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(OutputError::Stream),
     }
+}
+
+/// Writes a text to standard output; `text` is told whether to colour it.
+pub(super) fn print(color: ColorArg, text: impl FnOnce(bool) -> String) -> Result<(), OutputError> {
+    let colored = is_colored(color, &io::stdout());
+    has_arrived(write_all(&mut io::stdout().lock(), &text(colored)))
+}
+
+/// Tells on stderr what is wrong with the traces of a report.
+pub(super) fn tell_problems(report: &Report) {
+    for Problem { text, fatal } in &report.problems {
+        let severity = if *fatal { "error" } else { "warning" };
+        tell(&format!("{severity}: {text}"));
+    }
+}
+
+/// Says something on stderr.
+pub(super) fn tell(text: &str) {
+    // Without stderr there is nobody to tell.
+    let _ = write_all(&mut io::stderr().lock(), &format!("deadlock-check: {}\n", escaped(text)));
 }
 
 fn write_all(stream: &mut dyn Write, text: &str) -> io::Result<()> {

@@ -9,6 +9,9 @@ use std::{
 use tempfile::TempDir;
 use trace_format::{MARKER, MARKER_PREFIX};
 
+/// How the names of temporary traces begin.
+pub(super) const PREFIX: &str = "deadlock-check-";
+
 /// Why a directory cannot take a trace.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TraceDirectoryError {
@@ -39,7 +42,7 @@ impl TraceDirectory {
     pub(super) fn prepare(path: Option<&Path>) -> Result<Self, TraceDirectoryError> {
         let Some(path) = path else {
             let private = Permissions::from_mode(0o700);
-            let temporary = tempfile::Builder::new().prefix("deadlock-check-").permissions(private).tempdir();
+            let temporary = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir();
             let temporary = temporary.map_err(TraceDirectoryError::Temporary)?;
             let path = temporary.path().to_owned();
             mark(&path)?;

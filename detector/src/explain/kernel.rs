@@ -62,6 +62,7 @@ fn add_unrecorded(stall: &mut Finding, pid: u32, thread: &KernelThread) {
         held_mode: None,
         held_at: None,
         held_stack: Vec::new(),
+        released_at: None,
         wants: None,
         wanted_mode: Some(mode(thread)),
         wanted_at: None,

@@ -78,6 +78,12 @@ impl HeldByThread {
         }
     }
 
+    /// The thread's newest hold of an object.
+    pub(super) fn newest(&self, thread: u32, object: u32) -> Option<Held> {
+        let holds = self.threads.get(thread as usize)?;
+        holds.list.iter().rev().map(|(held, _)| *held).find(|held| held.object == object)
+    }
+
     /// Changes the mode of the thread's newest hold of an object.
     pub(super) fn change_mode(&mut self, thread: u32, object: u32, mode: Mode) {
         let Some(holds) = self.threads.get_mut(thread as usize) else { return };

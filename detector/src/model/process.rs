@@ -59,6 +59,7 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
         abandoned: Groups::new(n_threads),
         is_abandoned: threads::held_for_ever(file, &first),
         created: vec![Created::default(); n_objects],
+        released: FxHashMap::default(),
         has_shared: (0..n_objects as u32).map(|object| first.has_shared(object)).collect(),
         reach: Reach::new(threads::waited_for(file, &first), n_objects, n_threads),
         states: vec![State::default(); n_threads],
@@ -90,6 +91,7 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
     let abandoned = recording.abandoned.take();
     let abandoned = materialise(model, file, &mut part, &mut recording, abandoned);
     model.abandoned.extend(abandoned);
+    part.tables.add_releases(model, &file.dictionary, &recording.released);
     part.tables.forget_epochs();
     part
 }
@@ -105,6 +107,8 @@ pub(super) struct Recording {
     abandoned: Groups,
     is_abandoned: FxHashSet<u32>,
     created: Vec<Created>,
+    /// By site of an acquire that of the first release that has one.
+    released: FxHashMap<u32, u32>,
     has_shared: Vec<bool>,
     pub(super) states: Vec<State>,
     /// Capacities of objects that nobody notified.
@@ -156,7 +160,11 @@ impl Sink for Recording {
                 self.reach.lock(self.actor(thread), object, Kind::ACQUIRE);
             }
             Kind::RELEASE => {
-                self.held.release(self.owner(thread, object), object);
+                let owner = self.owner(thread, object);
+                if !event.site().is_none() && !event.flags().has(Flags::FOR_WAIT) {
+                    self.tell_release(owner, object, event);
+                }
+                self.held.release(owner, object);
                 self.reach.lock(self.actor(thread), object, Kind::RELEASE);
             }
             Kind::REQUEST => self.set_pending(self.owner(thread, object), Some((event, object))),
@@ -230,6 +238,14 @@ impl Recording {
         }
         if holds != NO_HOLDS {
             self.nested.add(key, epoch);
+        }
+    }
+
+    /// Remembers where what was acquired at a site was dropped first.
+    #[cold]
+    fn tell_release(&mut self, owner: u32, object: u32, event: Event) {
+        if let Some(held) = self.held.newest(owner, object) {
+            self.released.entry(held.site).or_insert(event.site().0);
         }
     }
 

@@ -6,7 +6,7 @@
 //!   one reads.
 //! * **What a lock guards** is a variable. In Rust it is reached through guards only, and these know whether they were
 //!   used to read or to write. The read stands where the guard was first used at the latest: behind its acquire, or, if
-//!   that was after the next acquire of the thread ([`Flags::LATE`]), behind that. A section that wrote may have read. A
+//!   that was after the next acquire or wait of the thread ([`Flags::LATE`]), behind that. A section that wrote may have read. A
 //!   type that may change behind a shared reference is written by whoever reads it. Of `()`, which stands for something
 //!   else, nothing is known: its sections may be left out of a schedule, but not change places ([`Replayable::is_mute`]).
 
@@ -17,7 +17,7 @@ use self::{
     guarded::{Data, Described},
     writer::Writer,
 };
-use super::{Model, Object, ObjectId, ProcessId, Site, SiteId, StackId, ThreadId};
+use super::{Model, Object, ObjectId, ProcessId, Site, SiteId, Spot, StackId, ThreadId};
 use crate::{
     history::{History, Names},
     merge::{self, FirstPass},
@@ -87,6 +87,27 @@ impl Replayable {
         let objects = model.objects.iter().zip((0..).map(ObjectId));
         let mut of_process = objects.filter(|(object, _)| object.process == self.process);
         of_process.find(|(object, _)| object.id == *id).map(|(_, object)| object)
+    }
+
+    /// Whether a variable stands for something that one thread did before another one went on.
+    pub fn is_message(&self, variable: u32) -> bool {
+        variable as usize >= self.ids.len()
+    }
+
+    /// What a place is, in the model or not; `None` if nothing is known of it.
+    pub fn spot(&self, trace: &Trace, place: u32) -> Option<Spot> {
+        let dictionary = &trace.processes.get(self.process.idx())?.dictionary;
+        let (location, stack) = dictionary.sites.get(&place)?;
+        let stack = dictionary.stacks.get(stack).cloned().unwrap_or_default();
+        let location = dictionary.locations.get(location);
+        let site = Site {
+            process: self.process,
+            file: location.map(|location| location.file.clone()).unwrap_or_default(),
+            line: location.map_or(0, |location| location.line),
+            column: location.map_or(0, |location| location.column),
+            stack: None,
+        };
+        Some(Spot { site, stack })
     }
 
     /// The model's object, which is put into the model if it is not there.

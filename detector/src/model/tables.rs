@@ -52,6 +52,17 @@ impl Tables {
         index
     }
 
+    /// Adds where guards were dropped, of those that were acquired at sites of the model.
+    pub(super) fn add_releases(&mut self, model: &mut Model, dictionary: &Dictionary, released: &FxHashMap<u32, u32>) {
+        let mut known: Vec<(SiteId, u32)> =
+            released.iter().filter_map(|(acquired, released)| Some((*self.sites.get(acquired)?, *released))).collect();
+        known.sort_unstable();
+        for (acquired, released) in known {
+            let released = self.site(model, dictionary, released);
+            model.released.insert(acquired, released);
+        }
+    }
+
     fn stack(&mut self, model: &mut Model, dictionary: &Dictionary, id: u32) -> Option<StackId> {
         if let Some(stack) = self.stacks.get(&id) {
             return Some(*stack);

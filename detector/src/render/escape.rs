@@ -1,6 +1,6 @@
 //! Strings of a trace come from the program under test; on a terminal or in a CI log they must stay strings.
 
-use crate::finding::{Edge, Excerpt, Finding, Frame, Object, Place, Problem, Releaser, Report, Thread};
+use crate::finding::{Edge, Excerpt, Finding, Frame, Object, Place, Problem, Releaser, Report, Step, Thread};
 
 /// Whether a character could move a cursor, reorder text or hide in it.
 pub(super) fn is_dangerous(c: char) -> bool {
@@ -46,7 +46,7 @@ fn in_place(string: &mut String) {
 }
 
 fn finding(finding: &mut Finding) {
-    let Finding { id, line_id, why, assumes, title, help, threads, objects, edges, .. } = finding;
+    let Finding { id, line_id, why, assumes, title, help, threads, objects, edges, witness, .. } = finding;
     [id, line_id, why, title, help].into_iter().chain(assumes).for_each(in_place);
     for Thread { name, .. } in threads {
         in_place(name);
@@ -56,11 +56,15 @@ fn finding(finding: &mut Finding) {
         created_at.iter_mut().for_each(place);
     }
     edges.iter_mut().for_each(edge);
+    for Step { mode, at, .. } in witness.iter_mut().flat_map(|witness| &mut witness.steps) {
+        mode.iter_mut().for_each(in_place);
+        at.iter_mut().for_each(place);
+    }
 }
 
 fn edge(edge: &mut Edge) {
     edge.held_mode.iter_mut().chain(&mut edge.wanted_mode).for_each(in_place);
-    edge.held_at.iter_mut().chain(&mut edge.wanted_at).for_each(place);
+    edge.held_at.iter_mut().chain(&mut edge.released_at).chain(&mut edge.wanted_at).for_each(place);
     for Frame { function, file, .. } in edge.held_stack.iter_mut().chain(&mut edge.wanted_stack) {
         [function].into_iter().chain(file).for_each(in_place);
     }

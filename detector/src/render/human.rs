@@ -146,6 +146,7 @@ fn details<'r>(finding: &'r Finding, report: &Report) -> Vec<Element<'r>> {
     elements.extend(words::assumption(finding).map(|text| message(Level::NOTE, text)));
     elements.extend(words::behind(finding).map(|text| message(Level::NOTE, text)));
     elements.push(message(Level::NOTE, words::seen(finding, report)));
+    elements.extend(words::explained(finding).map(|text| message(Level::NOTE, text)));
     if !finding.help.is_empty() {
         elements.push(message(Level::HELP, finding.help.clone()));
     }

@@ -94,10 +94,10 @@ struct Finding<'r> {
     edges: Vec<Edge<'r>>,
     /// Indexes into the finding's threads.
     behind: &'r [usize],
-    /// Races will have accesses, and witnesses steps; consumers may rely on the keys from now on.
+    /// Races will have accesses; consumers may rely on the keys from now on.
     accesses: [(); 0],
     last_sync: Option<()>,
-    witness: Option<()>,
+    witness: Option<Vec<Step<'r>>>,
     help: &'r str,
 }
 
@@ -145,11 +145,25 @@ struct Edge<'r> {
     held_mode: Option<&'r str>,
     held_at: Option<Place<'r>>,
     held_stack: Vec<Frame<'r>>,
+    released_at: Option<Place<'r>>,
     wants: Option<&'r str>,
     wanted_mode: Option<&'r str>,
     wanted_at: Option<Place<'r>>,
     wanted_stack: Vec<Frame<'r>>,
     could_release: Vec<Releaser<'r>>,
+}
+
+/// `thread` and `other` are indexes into the finding's threads, `object` is a `ref` of its objects.
+#[derive(Serialize)]
+struct Step<'r> {
+    #[serde(rename = "step")]
+    number: u64,
+    thread: usize,
+    op: &'static str,
+    mode: Option<&'r str>,
+    object: Option<&'r str>,
+    other: Option<usize>,
+    at: Option<Place<'r>>,
 }
 
 #[derive(Serialize)]
@@ -201,7 +215,7 @@ impl<'r> From<&'r finding::Finding> for Finding<'r> {
             behind: &finding.behind,
             accesses: [],
             last_sync: None,
-            witness: None,
+            witness: finding.witness.as_ref().map(|witness| steps(finding, witness)),
             help: &finding.help,
         }
     }
@@ -241,10 +255,24 @@ fn edge_of<'r>(finding: &'r finding::Finding, edge: &'r finding::Edge) -> Edge<'
         held_mode: edge.held_mode.as_deref(),
         held_at: edge.held_at.as_ref().map(Place::from),
         held_stack: edge.held_stack.iter().map(Frame::from).collect(),
+        released_at: edge.released_at.as_ref().map(Place::from),
         wants: reference(edge.wants),
         wanted_mode: edge.wanted_mode.as_deref(),
         wanted_at: edge.wanted_at.as_ref().map(Place::from),
         wanted_stack: edge.wanted_stack.iter().map(Frame::from).collect(),
         could_release: edge.could_release.iter().map(releaser).collect(),
     }
+}
+
+fn steps<'r>(finding: &'r finding::Finding, witness: &'r finding::Witness) -> Vec<Step<'r>> {
+    let step = |step: &'r finding::Step| Step {
+        number: step.step,
+        thread: step.thread,
+        op: step.op.name(),
+        mode: step.mode.as_deref(),
+        object: step.object.and_then(|idx| finding.objects.get(idx)).map(|object| object.reference.as_str()),
+        other: step.other,
+        at: step.at.as_ref().map(Place::from),
+    };
+    witness.steps.iter().map(step).collect()
 }

@@ -1,5 +1,11 @@
 //! Phrases that several renderers share.
 
+mod step;
+
+pub(super) use self::step::{
+    BLOCKS, does, dropped, more_operations, no_schedule, schedule_title, short_name, step_place,
+};
+
 use crate::finding::{Certainty, Code, Edge, Finding, Frame, NOTIFIED, Object, Place, ProgramEnd, Report};
 
 /// What a finding is, in two words at most.
@@ -49,7 +55,12 @@ pub(super) fn counted(n: u64, noun: &str) -> String {
 
 /// How its thread is called.
 pub(super) fn thread<'f>(finding: &'f Finding, edge: &Edge) -> &'f str {
-    finding.threads.get(edge.thread).map_or("?", |thread| &thread.name)
+    thread_name(finding, edge.thread)
+}
+
+/// How a thread is called.
+pub(super) fn thread_name(finding: &Finding, idx: usize) -> &str {
+    finding.threads.get(idx).map_or("?", |thread| &thread.name)
 }
 
 /// ``holds `cache` for reading``.
@@ -190,6 +201,13 @@ pub(super) fn seen(finding: &Finding, report: &Report) -> String {
     let process = finding.threads.first().filter(|_| report.stats.processes > 1);
     let place = process.map_or_else(String::new, |thread| format!(", first in process {}", thread.process));
     format!("seen {times}{place}; id {}", finding.id)
+}
+
+/// Where the schedule of a finding is shown.
+pub(super) fn explained(finding: &Finding) -> Option<String> {
+    let id = &finding.id;
+    let text = format!("`deadlock-check explain {id}` shows the schedule, if the trace was kept (`run --keep`)");
+    finding.witness.as_ref().map(|_| text)
 }
 
 /// The lines that end a report: how the program ended, what was recorded, what is wrong, how many findings.

@@ -261,7 +261,8 @@ fn last_site(bytes: &dyn Bytes, segment: Chunk) -> io::Result<Option<(u64, u32)>
         let event = Event::from_words([word_at(&events, at), word_at(&events, at + 1)]);
         match event.kind() {
             Kind::OWNER => site = None,
-            Kind::EXTEND => {}
+            // A release has a stack at most, which says nothing without symbols.
+            Kind::EXTEND | Kind::RELEASE => {}
             _ if event.site().is_none() => {}
             _ => site = Some(event.site().0),
         }

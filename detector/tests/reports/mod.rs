@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use detector::finding::{
-    Certainty, Code, Coverage, Edge, Excerpt, Finding, Frame, Object, Place, ProgramEnd, Releaser, Report, Stats,
-    Thread,
+    Certainty, Code, Coverage, Edge, Excerpt, Finding, Frame, Object, Op, Place, ProgramEnd, Releaser, Report, Stats,
+    Step, Thread, Witness,
 };
 
 /// The program that the findings are about.
@@ -66,6 +66,7 @@ pub(crate) fn edge(thread: usize, holds: usize, wants: usize, function: &str, li
         held_mode: Some("exclusive".to_owned()),
         held_at: Some(place(lines.0, function)),
         held_stack: vec![frame(function, lines.0), main.clone()],
+        released_at: None,
         wants: Some(wants),
         wanted_mode: Some("exclusive".to_owned()),
         wanted_at: Some(place(lines.1, function)),
@@ -88,8 +89,45 @@ pub(crate) fn lock_order() -> Finding {
         objects: vec![object("accounts", "bank::Accounts"), object("audit", "bank::Audit")],
         edges: vec![edge(0, 0, 1, "bank::deposit", (2, 3)), edge(1, 1, 0, "bank::withdraw", (8, 12))],
         behind: Vec::new(),
+        witness: None,
         help: "take `accounts` before `audit` everywhere, as `bank::deposit` (src/bank.rs:3) does".to_owned(),
     }
+}
+
+/// A step of a schedule; `object` and `other` are indexes.
+pub(crate) fn step(number: u64, thread: usize, op: Op, object: Option<usize>, at: Option<Place>) -> Step {
+    let mode = object.map(|_| "exclusive".to_owned());
+    Step { step: number, thread, op, mode, object, other: None, at }
+}
+
+/// A place that is known from a stack alone, as that of a drop.
+pub(crate) fn drop_place(line: u32) -> Place {
+    let (file, function) = ("src/bank.rs".to_owned(), Some("bank::audit".to_owned()));
+    Place { file, line, column: 0, function, excerpt: None }
+}
+
+/// [`lock_order`], with a schedule.
+pub(crate) fn proven() -> Finding {
+    let mut finding = Finding {
+        certainty: Certainty::Proven,
+        why: "a schedule of 9 of its operations was replayed step by step and ends in this deadlock".to_owned(),
+        ..lock_order()
+    };
+    finding.threads.push(thread(1, "main"));
+    finding.edges[0].released_at = Some(drop_place(5));
+    let start = |number, other| Step { other: Some(other), ..step(number, 2, Op::Fork, None, Some(drop_place(30))) };
+    let steps = vec![
+        start(1, 0),
+        start(2, 1),
+        step(4, 1, Op::Acquire, Some(1), Some(place(8, "bank::withdraw"))),
+        step(5, 1, Op::Release, Some(1), Some(drop_place(11))),
+        step(8, 0, Op::Acquire, Some(0), Some(place(2, "bank::deposit"))),
+        step(9, 1, Op::Acquire, Some(1), Some(place(8, "bank::withdraw"))),
+        step(10, 0, Op::Block, Some(1), Some(place(3, "bank::deposit"))),
+        step(11, 1, Op::Block, Some(0), Some(place(12, "bank::withdraw"))),
+    ];
+    finding.witness = Some(Witness { steps, n_operations: 9 });
+    finding
 }
 
 pub(crate) fn stall() -> Finding {
@@ -101,6 +139,7 @@ pub(crate) fn stall() -> Finding {
         held_mode: None,
         held_at: None,
         held_stack: vec![],
+        released_at: None,
         wants: None,
         wanted_mode: Some("receive".to_owned()),
         wanted_at: Some(place(8, "bank::withdraw")),

@@ -19,7 +19,7 @@ pub(super) fn site_at(source: Source, stack_pointer: usize) -> u64 {
 }
 
 pub(super) fn bare_site(source: Source) -> u32 {
-    Local::enter().map_or(0, |_busy| process::intern_site(source, &[]))
+    Local::enter().map_or(0, |_busy| process::intern_site(Some(source), &[]))
 }
 
 pub(super) fn class(kind: u32, type_name: Text) -> u32 {

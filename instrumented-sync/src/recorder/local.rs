@@ -283,15 +283,27 @@ impl Local {
     #[inline(never)]
     fn new_site(&self, area: Area, source: Source, stack_pointer: usize) -> u32 {
         let Some(_busy) = Self::enter() else { return 0 };
-        // In a forked child only if that takes no lock that is not the recorder's.
-        let unwinds = process::generation() == 0 || platform::unwinds_without_lock();
-        if unwinds && self.has_stack(room::CAPTURE_BYTES) {
+        if self.can_capture() {
             site::enter(area, source, stack_pointer)
         } else if self.has_stack(room::COLD_BYTES) {
-            process::intern_site(source, &[])
+            process::intern_site(Some(source), &[])
         } else {
             0
         }
+    }
+
+    /// A site for a release, which no location comes with: the stack alone. 0 if it cannot be captured.
+    #[cold]
+    #[inline(never)]
+    fn release_site(&self) -> u32 {
+        let Some(_busy) = Self::enter() else { return 0 };
+        if self.can_capture() { site::of_stack() } else { 0 }
+    }
+
+    /// Whether a stack can be captured here: in a forked child only if that takes no lock that is not the recorder's.
+    fn can_capture(&self) -> bool {
+        let unwinds = process::generation() == 0 || platform::unwinds_without_lock();
+        unwinds && self.has_stack(room::CAPTURE_BYTES)
     }
 
     /// A new object id; 0 if none can be had.

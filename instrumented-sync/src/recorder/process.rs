@@ -143,8 +143,8 @@ pub(super) fn take_objects() -> (u64, u64) {
     if first + OBJECT_BLOCK > ObjectId::MAX.0 { (0, 0) } else { (first, first + OBJECT_BLOCK) }
 }
 
-/// Gives an id to a location with a stack; 0 if the dictionary is full.
-pub(super) fn intern_site(source: Source, stack: &[u64]) -> u32 {
+/// Gives an id to a location, which may be unknown, with a stack; 0 if the dictionary is full.
+pub(super) fn intern_site(source: Option<Source>, stack: &[u64]) -> u32 {
     let known = with(|Process { file, dictionary, .. }| {
         (!dictionary.needs_modules(stack)).then(|| dictionary.site(file, source, stack))
     });

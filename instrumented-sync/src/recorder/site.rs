@@ -7,9 +7,15 @@
 //! caller. What lies further out than the checked frames is taken to be the same if the depth is.
 //!
 //! Four entries per key: a helper that locks for many callers would otherwise capture at every call.
+//!
+//! **Releases.** Where a guard is dropped is known to its stack alone: `Drop` has no caller's location. One bit for each
+//! site that something was acquired at says whether a release of such a thing was told; the first one captures, while
+//! its lock is held, once in a process. The bits are shared by all threads and never evict, so that neither a short
+//! thread nor two sites that meet in one place capture again; a site beyond the bits shares one, and may go untold.
 
 use super::{local::Area, process, stack::Stack, table_abi::Source};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use trace_format::SiteId;
 
 /// Return addresses compared at a hit: the call of the probe, and the program's innermost calls. Without
 /// optimisation a dozen calls of our own come first.
@@ -32,6 +38,46 @@ const CAPTURES_MAX: u64 = 1 << 14;
 
 /// Words that the cache needs.
 pub(super) const CACHE_WORDS: usize = SETS * WAYS * ENTRY_WORDS;
+
+/// Sites with a bit of their own in [`RELEASES`]; a power of two.
+const RELEASE_BITS: usize = 1 << 15;
+
+/// By site of an acquire, whether a release of what was acquired there has a site. In a forked child all are new.
+static RELEASES: [AtomicU64; RELEASE_BITS / 64] = [const { AtomicU64::new(0) }; RELEASE_BITS / 64];
+
+/// Whether some release has a site of what was acquired at this one.
+#[inline]
+pub(super) fn has_release(acquired: SiteId) -> bool {
+    let (word, bit) = release_bit(acquired);
+    // Relaxed: a thread that sees it late finds out in `is_first_release`.
+    word.load(Relaxed) & bit != 0
+}
+
+/// Whether this is the first release that asks of what was acquired at this site.
+pub(super) fn is_first_release(acquired: SiteId) -> bool {
+    let (word, bit) = release_bit(acquired);
+    // Relaxed: it is only asked who comes first.
+    word.fetch_or(bit, Relaxed) & bit == 0
+}
+
+#[inline]
+fn release_bit(acquired: SiteId) -> (&'static AtomicU64, u64) {
+    let site = acquired.0 as usize % RELEASE_BITS;
+    (&RELEASES[site / 64], 1 << (site % 64))
+}
+
+/// In a forked child, which numbers its sites anew. Async-signal-safe: stores only.
+pub(super) fn after_fork_in_child() {
+    for word in &RELEASES {
+        // Relaxed: the child has one thread.
+        word.store(0, Relaxed);
+    }
+}
+
+/// Captures the stack of a release.
+pub(super) fn of_stack() -> u32 {
+    process::intern_site(None, Stack::capture().addresses())
+}
 
 /// Looks a site up.
 #[inline]
@@ -70,7 +116,7 @@ fn is_path(entry: &[AtomicU64], stack_pointer: usize) -> bool {
 pub(super) fn enter(area: Area, source: Source, stack_pointer: usize) -> u32 {
     let stack = Stack::capture();
     // Also a site of 0 is remembered: a dictionary that cannot grow would cost a capture at every operation.
-    let site = process::intern_site(source, stack.addresses());
+    let site = process::intern_site(Some(source), stack.addresses());
     let address = source.key();
     let way = area.count_capture() as usize % WAYS;
     let stack_pointer = depth(area, stack_pointer);

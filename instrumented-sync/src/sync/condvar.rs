@@ -345,7 +345,7 @@ impl Ticket {
 /// Records that the mutex is released for a wait, and the wait, which may be unrecorded.
 fn begin(hold: Hold<'_>, operation: Option<(ObjectId, u32)>, number: u64, is_timed: bool) -> Option<Waiting> {
     let mutex = hold.identity().known_object();
-    hold.release_with(Flags::FOR_WAIT);
+    hold.release_with(Flags::FOR_WAIT, operation.map_or(0, |(_, site)| site));
     let flags = if is_timed { Flags::TIMED } else { Flags::NONE };
     operation.map(|(object, site)| Waiting::begin(Event::new(Kind::WAIT, flags, site, object, number), mutex))
 }

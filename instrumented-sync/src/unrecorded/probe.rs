@@ -72,6 +72,8 @@ pub(crate) fn label(_: &Identity, _: Class, _: &str) {}
 
 pub(crate) fn release(_: u64, _: Flags, _: u64) {}
 
+pub(crate) fn release_at(_: u32, _: u64, _: Flags, _: u64) {}
+
 pub(crate) fn observed(_: &Identity, _: Class) {}
 
 pub(crate) const fn holds_newer(_: u64) -> bool {

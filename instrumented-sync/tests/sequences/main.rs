@@ -1,4 +1,5 @@
-//! The exact events of barriers, of what is initialised once, and of waits that unwind or are not needed, and what the slots say meanwhile.
+//! The exact events of barriers, of what is initialised once, of releases, and of waits that unwind or are not needed, and
+//! what the slots say meanwhile.
 //!
 //! Each case is a program of its own: this test binary, run again with a part to play.
 #![cfg(recorded)]
@@ -17,6 +18,7 @@ mod support;
 mod barrier;
 mod once;
 mod pass;
+mod release;
 mod rwlock;
 mod task;
 mod unwind;
@@ -40,6 +42,11 @@ const ROLES: &[(&str, fn())] = &[
     ("pass::not_needed", pass::not_needed),
     ("pass::paths", pass::paths),
     ("pass::waited", pass::waited),
+    ("release::dropped", release::dropped),
+    ("release::waited", release::waited),
+    ("release::unwound", release::unwound),
+    ("release::out_of_order", release::out_of_order),
+    ("release::by_many_threads", release::by_many_threads),
     #[cfg(since_1_92)]
     ("rwlock::downgraded", rwlock::downgraded),
     #[cfg(since_1_92)]

@@ -35,6 +35,9 @@ pub(crate) struct Trace {
     pub(crate) program: Option<String>,
     /// Return addresses of all stacks.
     pub(crate) addresses: Vec<u64>,
+    /// Location and stack of each site, 0 if it has none; and the stacks.
+    pub(crate) sites: BTreeMap<u32, (u32, u32)>,
+    pub(crate) stacks: BTreeMap<u32, Vec<u64>>,
 }
 
 /// What one thread did, in its order. OWNER events are left out, all others are not.
@@ -102,6 +105,8 @@ impl Trace {
             modules: Vec::new(),
             program: None,
             addresses: Vec::new(),
+            sites: BTreeMap::new(),
+            stacks: BTreeMap::new(),
         };
         trace.read_chunks();
         trace.read_dictionary();
@@ -138,7 +143,13 @@ impl Trace {
                     Record::Thread { object, tid, name, .. } => self.names.push((object.0, tid, text(name))),
                     Record::Module { start, end, .. } => self.modules.push((start, end)),
                     Record::Program { path } => self.program = Some(text(path)),
-                    Record::Stack { addresses, .. } => self.addresses.extend(addresses.iter()),
+                    Record::Stack { id, addresses } => {
+                        self.addresses.extend(addresses.iter());
+                        self.stacks.insert(id.0, addresses.iter().collect());
+                    }
+                    Record::Site { id, location, stack } => {
+                        self.sites.insert(id.0, (location.0, stack.0));
+                    }
                     _ => {}
                 }
             }

@@ -22,7 +22,7 @@ struct Section {
     object: u32,
     mode: Mode,
     /// Operations that stand for the read of what is guarded, if there is one: behind the acquire, and behind the
-    /// thread's next one.
+    /// thread's next one, or its next wait.
     read: usize,
     late_read: Option<usize>,
     /// Whether the thread is in another section of the lock already, which it alone can be: this one says nothing new.
@@ -46,6 +46,8 @@ struct Thread {
 /// Takes the merged order down as a history.
 pub(super) struct Writer {
     pub(super) history: History,
+    /// The thread of the latest step, and where that was.
+    latest: (u32, u32),
     pub(super) described: Vec<Described>,
     /// One for each object, then one for each mark.
     pub(super) n_variables: u32,
@@ -72,6 +74,7 @@ impl Sink for Writer {
 
     fn step(&mut self, step: &Step) {
         let Step { thread, object, event } = *step;
+        self.latest = (thread, event.site().0);
         let arrived: Vec<(u32, u32)> = std::mem::take(&mut self.arrived);
         let marks: Vec<u32> = arrived.iter().filter(|(of, _)| *of == thread).map(|(_, mark)| *mark).collect();
         match event.kind() {
@@ -110,6 +113,9 @@ impl Sink for Writer {
             }
             _ => self.arrive_at(thread, &marks, Does::Read, event),
         }
+        if is_wait(event.kind()) {
+            self.touch_late(thread);
+        }
     }
 
     fn notified(&mut self, step: &Step, n: u64) {
@@ -121,15 +127,17 @@ impl Sink for Writer {
 
     fn depart(&mut self, thread: u32) -> u32 {
         let n = self.history.operations.len();
-        // What was not followed by anything needs no mark of its own.
+        let place = if self.latest.0 == thread { self.latest.1 } else { 0 };
+        // What was not followed by anything, but at another place, needs no mark of its own.
         if let Some((mark, at)) = self.threads.get(thread as usize).and_then(|thread| thread.marked)
             && at == n
+            && self.history.operations.last().is_some_and(|latest| latest.place == place)
         {
             return mark;
         }
         let mark = self.n_variables;
         self.n_variables = self.n_variables.saturating_add(1);
-        self.push(thread, Does::Write, mark);
+        self.push_operation(Operation::new(thread, Does::Write, mark, place));
         if let Some(thread) = self.threads.get_mut(thread as usize) {
             thread.marked = Some((mark, n + 1));
         }
@@ -139,6 +147,11 @@ impl Sink for Writer {
     fn arrive(&mut self, thread: u32, mark: &u32) {
         self.arrived.push((thread, *mark));
     }
+}
+
+/// Whether the event ends something that may have been a wait, for what is no lock.
+const fn is_wait(kind: Kind) -> bool {
+    matches!(kind, Kind::RECEIVE | Kind::SENT | Kind::WAKE | Kind::JOIN | Kind::SCOPE_END)
 }
 
 impl Writer {
@@ -152,6 +165,7 @@ impl Writer {
             n_variables: described.len() as u32,
             threads: vec![Thread::default(); history.threads.len()],
             history,
+            latest: (0, 0),
             described,
             distrust: None,
             doubtful: FxHashMap::default(),
@@ -340,6 +354,16 @@ impl Writer {
         }
     }
 
+    /// What is touched late in the thread's sections is touched from here on at the earliest.
+    fn touch_late(&mut self, thread: u32) {
+        for at in 0..self.threads.get(thread as usize).map_or(0, |thread| thread.sections.len()) {
+            if self.threads[thread as usize].sections[at].late_read.is_none() {
+                let late = self.push(thread, Does::Branch, 0);
+                self.threads[thread as usize].sections[at].late_read = Some(late);
+            }
+        }
+    }
+
     fn acquire(&mut self, thread: u32, object: u32, event: Event) {
         let (flags, mode) = (event.flags(), event.flags().mode());
         let Some(of) = self.threads.get_mut(thread as usize) else { return };
@@ -357,12 +381,7 @@ impl Writer {
         if flags.has(Flags::POISONED) {
             self.doubt(thread, POISONED);
         }
-        for at in 0..self.threads[thread as usize].sections.len() {
-            if self.threads[thread as usize].sections[at].late_read.is_none() {
-                let late = self.push(thread, Does::Branch, 0);
-                self.threads[thread as usize].sections[at].late_read = Some(late);
-            }
-        }
+        self.touch_late(thread);
         let read = self.push(thread, Does::Branch, 0);
         let section = Section { object, mode, read, late_read: None, is_inner: false };
         self.threads[thread as usize].sections.push(section);

@@ -1,9 +1,12 @@
 //! What a thread holds: the list in its slot, and in the overflow records behind it.
 
-use super::{super::process, Local};
+use super::{
+    super::{process, site},
+    Local,
+};
 use std::sync::atomic::Ordering;
 use trace_format::{
-    Event, Kind, Mode, ObjectId, chunk,
+    Event, Flags, Kind, Mode, ObjectId, SiteId, chunk,
     segment::RawWords,
     slot::{self, FIRST_HOLD, FIRST_OVERFLOW_HOLD, HOLDS_INLINE, HOLDS_OVERFLOW},
     words::{ReadWords, Words},
@@ -62,12 +65,17 @@ impl Local {
         });
     }
 
-    /// Appends a RELEASE and takes back the hold that it ends.
+    /// Appends a RELEASE and takes back the hold that it ends. The first one of what was acquired at a site gets a site
+    /// too, if it has none.
     #[inline]
     pub(crate) fn append_release(&self, event: Event) {
         // Without a hold the subtraction wraps, and the comparison sends that the cold way too.
         let newest = self.n_holds.get().wrapping_sub(1);
-        if newest >= HOLDS_INLINE || !is_hold_of(self.inline_hold(newest), event) {
+        if newest >= HOLDS_INLINE {
+            return self.append_remove(event);
+        }
+        let hold = self.inline_hold(newest);
+        if !is_hold_of(hold, event) || !site::has_release(hold.site()) {
             return self.append_remove(event);
         }
         self.write(|words, at| {
@@ -98,6 +106,7 @@ impl Local {
     #[cold]
     #[inline(never)]
     fn append_remove(&self, event: Event) {
+        let event = self.with_release_site(event);
         self.write(|words, at| {
             self.remove_hold(event);
             chunk::write(&words, at, event)
@@ -153,12 +162,29 @@ impl Local {
         });
     }
 
-    /// Takes a hold out of the middle: a guard that was not the newest is dropped.
+    /// The release with the place where the guard is dropped, if nobody has told yet where guards are dropped that were
+    /// acquired where this one was. A panic drops them anywhere, which says nothing of others.
+    fn with_release_site(&self, release: Event) -> Event {
+        let is_told = release.site() != SiteId::NONE || release.flags().has(Flags::PANICKING);
+        let hold = if is_told { None } else { self.find_hold(release).and_then(|found| self.hold(found)) };
+        match hold.filter(|hold| site::is_first_release(hold.site())) {
+            Some(_) => {
+                let site = self.release_site();
+                Event::new(release.kind(), release.flags(), site, release.object(), release.seq())
+            }
+            None => release,
+        }
+    }
+
+    /// Number of the hold that a RELEASE ends; one that was not listed is not found.
+    fn find_hold(&self, release: Event) -> Option<usize> {
+        (0..self.n_holds.get()).rev().find(|n| self.hold(*n).is_some_and(|hold| is_hold_of(hold, release)))
+    }
+
+    /// Takes a hold out, perhaps of the middle: a guard that was not the newest is dropped.
     fn remove_hold(&self, release: Event) {
         let n = self.n_holds.get();
-        let is_meant = |i: &usize| self.hold(*i).is_some_and(|hold| is_hold_of(hold, release));
-        // One that was not listed is not found.
-        let Some(found) = (0..n).rev().find(is_meant) else { return };
+        let Some(found) = self.find_hold(release) else { return };
         for i in found + 1..n {
             let (Some((words, at)), Some(hold)) = (self.hold_place(i - 1), self.hold(i)) else { continue };
             let [first, second] = hold.words();

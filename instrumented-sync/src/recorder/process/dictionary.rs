@@ -102,9 +102,9 @@ impl Dictionary {
         self.stacks.get(hash(addresses)).is_none() && addresses.iter().any(|address| !self.knows(*address))
     }
 
-    /// Id of a location with a stack; 0 if the dictionary is full.
-    pub(super) fn site(&mut self, file: &mut ProcessFile, source: Source, addresses: &[u64]) -> u32 {
-        let location = self.location(file, source);
+    /// Id of a location, 0 if there is none, with a stack; 0 if the dictionary is full.
+    pub(super) fn site(&mut self, file: &mut ProcessFile, source: Option<Source>, addresses: &[u64]) -> u32 {
+        let location = source.map_or(0, |source| self.location(file, source));
         let stack = self.stack(file, addresses);
         let key = u64::from(location) << 32 | u64::from(stack) | 1 << 63;
         if let Some(site) = self.sites.get(key) {

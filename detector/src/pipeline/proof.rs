@@ -1,0 +1,95 @@
+//! Proofs for the cycles of a recorded trace: its processes as histories, and what is found there in the model's terms.
+
+use crate::{
+    analysis::{
+        RawFinding, RawPlace,
+        predicted::{self, Proof, Terms},
+    },
+    finding::Code,
+    history::{Kind, Operation},
+    model::{self, Model, ObjectId, ProcessId, Replayable, ThreadId},
+    prediction::{self, Proven, Witness, witness::Counts},
+    source::Trace,
+};
+use std::collections::BTreeSet;
+
+/// Looks for schedules that reach the cycles of locks that may be possible.
+pub(super) fn prove(findings: &mut [RawFinding], trace: Option<&Trace>, model: &Model) {
+    let processes = findings.iter().filter(|finding| finding.code == Code::LockOrder);
+    let processes: BTreeSet<ProcessId> =
+        processes.filter_map(|finding| Some(model.threads.get(finding.edges.first()?.thread.idx())?.process)).collect();
+    let tried = |process: ProcessId| {
+        let trace = trace?;
+        let proofs = model::replayable(trace, model, process).map(|replayable| {
+            predicted::proofs(&replayable.history, |proven| proof(proven, &replayable, trace, model))
+        });
+        Some((process, proofs))
+    };
+    let tried: Vec<_> = processes.into_iter().filter_map(tried).collect();
+    predicted::prove(findings, model, &tried);
+}
+
+/// A proof in the model's terms; `None` if it is about nothing that is in the model.
+fn proof(proven: &Proven, of: &Replayable, trace: &Trace, model: &Model) -> Option<Proof> {
+    let Witness { schedule, blocked } = &proven.witness;
+    let is_mute = |lock: &u32| of.is_mute(*lock);
+    let changes_places = prediction::reordered_locks(&of.history, schedule).iter().any(is_mute);
+    let mute =
+        changes_places.then_some("it has sections change places of a lock of which it is not known what it guards");
+    let amounts = (!proven.adds_up).then_some(
+        "what it gives to and takes from channels, semaphores and condition variables does not add up in that order",
+    );
+    let doubt = mute.or_else(|| of.doubt(model, schedule.steps(&of.history))).or(amounts);
+    let link = |(at, index): (usize, &u32)| {
+        let wanting = of.history.operations.get(*index as usize)?;
+        let before = blocked.get((at + blocked.len() - 1) % blocked.len())?;
+        let held = of.history.operations.get(*before as usize)?.target;
+        let since = prediction::acquired(&of.history, *index, held)?;
+        let at = |lock, place| Some((of.lock(model, lock)?, of.site(trace, model, place)?));
+        Some((of.thread(wanting.thread), at(held, since)?, at(wanting.target, wanting.place)?))
+    };
+    let links = blocked.iter().enumerate().map(link).collect::<Option<_>>()?;
+    let witness = predicted::steps(&of.history, &proven.witness, &Recorded { of, trace, model });
+    Some(Proof { links, witness, is_reordered: !proven.is_sync_preserving, doubt })
+}
+
+/// A history that was made of a recorded process.
+struct Recorded<'a> {
+    of: &'a Replayable,
+    trace: &'a Trace,
+    model: &'a Model,
+}
+
+impl Counts for Recorded<'_> {
+    fn counts(&self, operation: &Operation) -> bool {
+        match operation.kind {
+            // What a lock guards was not recorded by itself.
+            Kind::Read | Kind::Write => self.is_message(operation.target),
+            Kind::Branch => false,
+            _ => true,
+        }
+    }
+
+    fn is_message(&self, variable: u32) -> bool {
+        self.of.is_message(variable)
+    }
+}
+
+impl Terms for Recorded<'_> {
+    fn thread(&self, thread: u32) -> ThreadId {
+        self.of.thread(thread)
+    }
+
+    fn object(&self, lock: u32) -> Option<ObjectId> {
+        self.of.lock(self.model, lock)
+    }
+
+    fn place(&self, operation: &Operation, acquired: Option<&Operation>) -> Option<RawPlace> {
+        if let Some(spot) = self.of.spot(self.trace, operation.place) {
+            return Some(RawPlace::Spot(Box::new(spot)));
+        }
+        // Where one guard was dropped that was acquired there, others most likely are.
+        let acquired = self.of.site(self.trace, self.model, acquired?.place)?;
+        self.model.released.get(&acquired).copied().map(RawPlace::Site)
+    }
+}

@@ -1,0 +1,85 @@
+//! Phrases about schedules.
+
+use super::{counted, object, purpose, thread, thread_name, took};
+use crate::finding::{Certainty, Edge, Finding, Op, Step, Witness};
+
+/// What a thread does that gets no further.
+pub(in crate::render) const BLOCKS: &str = "BLOCKS on";
+
+/// What comes above a schedule.
+pub(in crate::render) fn schedule_title(witness: &Witness) -> String {
+    let mut numbers: Vec<u64> = witness.steps.iter().map(|step| step.step).collect();
+    numbers.dedup();
+    let n_shown = numbers.iter().filter(|number| **number <= witness.n_operations).count() as u64;
+    let shown = if n_shown < witness.n_operations { format!("; {n_shown} of them are shown") } else { String::new() };
+    let n = counted(witness.n_operations, "operation");
+    format!("schedule: {n} of the run, in an order that ends in this deadlock{shown}")
+}
+
+/// Longest name in a table; of a longer one the end is shown, which tells the tests of a module apart.
+const NAME_CHARS_MAX: usize = 32;
+
+/// How a thread is called in a table.
+pub(in crate::render) fn short_name(finding: &Finding, idx: usize) -> String {
+    let name = thread_name(finding, idx);
+    let n = name.chars().count();
+    if n <= NAME_CHARS_MAX {
+        return name.to_owned();
+    }
+    let end: String = name.chars().skip(n + 1 - NAME_CHARS_MAX).collect();
+    format!("…{end}")
+}
+
+/// In place of a schedule.
+pub(in crate::render) fn no_schedule(finding: &Finding) -> String {
+    let why = &finding.why;
+    match finding.certainty {
+        Certainty::Observed => {
+            "no schedule is needed: this happened, and the report says where each thread was".to_owned()
+        }
+        Certainty::Proven => "no schedule is shown: it was replayed, but not kept".to_owned(),
+        Certainty::Possible => format!("no schedule that reaches it is known: {why}"),
+        Certainty::Hazard => format!("no schedule reaches it: {why}"),
+    }
+}
+
+/// ``lock `cache` for reading``, ``starts `worker` ``, ``BLOCKS on `cache` ``, …
+pub(in crate::render) fn does(finding: &Finding, step: &Step) -> String {
+    let object = object(finding, step.object);
+    let what = object.map_or_else(
+        || "a lock".to_owned(),
+        |object| format!("`{}`{}", object.reference, purpose(object, step.mode.as_deref())),
+    );
+    let other = step.other.map_or_else(|| "a thread".to_owned(), |idx| format!("`{}`", short_name(finding, idx)));
+    match step.op {
+        Op::Acquire => format!("lock {what}"),
+        Op::Release => format!("unlock {what}"),
+        Op::Fork => format!("start {other}"),
+        Op::Join => format!("see {other} end"),
+        Op::Precede => format!("let {other} go on"),
+        Op::Follow => format!("go on after {other}"),
+        Op::Block => format!("{BLOCKS} {what}"),
+    }
+}
+
+/// Where a step is; of a guard that is what dropped it, and not the call of a function.
+pub(in crate::render) fn step_place(finding: &Finding, step: &Step) -> String {
+    let Some(place) = &step.at else { return String::new() };
+    // What a foreign trace says of its locks is not about guards; and a wait, which has a column, drops none.
+    let has_guard = object(finding, step.object).is_some_and(|object| !object.type_name.is_empty());
+    let dropped = if step.op == Op::Release && has_guard && place.column == 0 { " (dropped here)" } else { "" };
+    format!("{}{dropped}", place.name())
+}
+
+/// `… 12 more operations`.
+pub(in crate::render) fn more_operations(n: u64) -> String {
+    format!("… {} more {}", n, if n == 1 { "operation" } else { "operations" })
+}
+
+/// Where the guard of what a thread holds was dropped in the run.
+pub(in crate::render) fn dropped(finding: &Finding, edge: &Edge) -> Option<String> {
+    let released = edge.released_at.as_ref()?;
+    let took = format!("`{}` {}", thread(finding, edge), took(finding, edge));
+    let at = edge.held_at.as_ref().map(|place| format!(" at {}", place.name())).unwrap_or_default();
+    Some(format!("{took}{at}; in this run the guard was dropped at {}", released.name()))
+}
