@@ -25,6 +25,7 @@ fn left_by(history: &History, index: u32) -> &'static str {
     let operation = history.operations[index as usize];
     match history.resources.kind(operation.target) {
         _ if operation.kind == Kind::Acquire => "lock kept for ever",
+        _ if operation.kind == Kind::Await => "nobody writes",
         Resource::Condition => "notify lost",
         Resource::Token => "unpark lost",
         Resource::Permits(_) => "permits used up",
@@ -51,6 +52,7 @@ fn could_be_woken_by(native: &Native<'_>, history: &History, state: &State, thre
         (Kind::Confirm, _) => {
             return message().and_then(|give| native.take(give)).map(thread_of).unwrap_or_default();
         }
+        (Kind::Await, _) => return native.saw(index).map(thread_of).unwrap_or_default(),
         (Kind::FindClosed, _) => &[Kind::Close],
         (Kind::Give, _) => &[Kind::Take],
         _ => &[Kind::Give, Kind::GiveAll],

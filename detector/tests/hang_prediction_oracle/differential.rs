@@ -5,6 +5,7 @@ use crate::{
     explorer::{Explored, Order, explore, explore_in},
     generator::Numbers,
     histories::{shrunk, text},
+    marks::marked,
     native::Native,
     scheduler::{Program, World},
     shapes::{SHAPES, completed, times},
@@ -18,6 +19,9 @@ use std::{
 
 /// What a search for hangs says: what it found, and whether it was cut short.
 pub(crate) type Says = (Vec<Found>, bool);
+
+/// Takes what a reader may want to see.
+pub(crate) type Tell = fn(String);
 
 /// A search for hangs.
 pub(crate) type Engine = fn(&History) -> Says;
@@ -48,6 +52,11 @@ impl Counts {
     pub(crate) fn n_false(&self) -> usize {
         let is_false = |verdict: &Verdict| matches!(verdict, Verdict::False(_));
         self.found.iter().filter(|(verdict, _)| is_false(verdict)).map(|(_, n)| n).sum()
+    }
+
+    /// How many of the found hangs are of this verdict.
+    pub(crate) fn n_found(&self, verdict: &Verdict) -> usize {
+        self.found.get(verdict).copied().unwrap_or_default()
     }
 
     pub(crate) fn n_missed(&self) -> usize {
@@ -81,7 +90,7 @@ pub(crate) fn classes(history: &History) -> String {
 fn is_served(program: &Program, history: &History, found: &Found) -> bool {
     let world = World::along(program, &history.operations, &found.steps);
     let n_done = |thread: u32, operations: &[Operation]| {
-        operations.iter().filter(|operation| operation.thread == thread).count()
+        operations.iter().filter(|operation| operation.thread == thread && program.knows(**operation)).count()
     };
     (0..program.threads.len() as u32).any(|thread| {
         n_done(thread, &world.history.operations) >= n_done(thread, &history.operations)
@@ -102,12 +111,13 @@ fn example(history: &History) -> String {
 }
 
 /// Goes over so many histories of a shape, and compares.
-pub(crate) fn differential(which: usize, seed: u64, n: usize, engine: Engine) -> Counts {
+pub(crate) fn differential(which: usize, seed: u64, n: usize, engine: Engine, tell: Tell) -> Counts {
     let (name, shape) = &SHAPES[which];
     let mut numbers = Numbers(seed);
     let mut counts = Counts::default();
     for _ in 0..n * times() {
         let (program, history, _) = completed(&mut numbers, shape);
+        let history = marked(&history);
         let explored = explore(&history);
         if explored.is_cut_short {
             counts.n_too_large += 1;
@@ -120,10 +130,12 @@ pub(crate) fn differential(which: usize, seed: u64, n: usize, engine: Engine) ->
         counts.n_cut_short += usize::from(is_cut_short);
         for found in &found {
             let verdict = judge(&history, found);
-            if matches!(verdict, Verdict::False(_)) && !counts.found.contains_key(&verdict) {
+            if matches!(verdict, Verdict::False(_) | Verdict::Early | Verdict::Unstarted)
+                && !counts.found.contains_key(&verdict)
+            {
                 let history = shrunk(&history, |history| first_judged(history, engine, &verdict).is_some());
                 let found = first_judged(&history, engine, &verdict);
-                println!("{name}: {verdict:?}: {found:?} of\n{}", example(&history));
+                tell(format!("{name}: {verdict:?}: {found:?} of\n{}", example(&history)));
             }
             if verdict == Verdict::Total {
                 counts.n_served += usize::from(is_served(&program, &history, found));
@@ -137,10 +149,10 @@ pub(crate) fn differential(which: usize, seed: u64, n: usize, engine: Engine) ->
             if *n_missed == 1 {
                 let is_missed = |history: &History| engine(history).0.is_empty() && hangs(&explore(history));
                 let history = shrunk(&history, |history| is_missed(history) && classes(history) == class);
-                println!("{name}: missed, {class}:\n{}", example(&history));
+                tell(format!("{name}: missed, {class}:\n{}", example(&history)));
             }
         }
     }
-    println!("{name}: {counts:#?}");
+    tell(format!("{name}: {counts:#?}"));
     counts
 }

@@ -41,6 +41,11 @@ impl Native<'_> {
         on_cycles(&waits).into_iter().filter_map(|thread| self.next(state, thread)).map(|next| next as u32).collect()
     }
 
+    /// Whether each of some threads wants a lock that another one of them holds, or waits for its end.
+    pub(crate) fn is_core(&self, state: &State, threads: &BTreeSet<usize>) -> bool {
+        threads.iter().all(|thread| self.waits_for(state, *thread).iter().any(|next| threads.contains(next)))
+    }
+
     /// Those that wait, if the state is a hang of all.
     pub(crate) fn total(&self, state: &State) -> Option<Blocked> {
         let mut blocked = Blocked::new();

@@ -35,6 +35,8 @@ pub(crate) enum Does {
     Own,
     /// One gives permits that another one takes.
     Signal,
+    /// One waits until another one has begun.
+    Await,
     /// One waits for a token that another one gives.
     Park,
     /// One waits on a condition until it is notified.
@@ -79,8 +81,14 @@ struct Making<'a> {
 pub(crate) fn program(numbers: &mut Numbers, shape: &Shape) -> Program {
     let n_threads = numbers.of(shape.n_threads);
     let n_locks = numbers.of(shape.n_locks);
-    let mut making =
-        Making { numbers, shape, n_locks, blocks: vec![Vec::new(); n_threads], resources: Vec::new(), n_variables: 1 };
+    let mut making = Making {
+        numbers,
+        shape,
+        n_locks,
+        blocks: vec![Vec::new(); n_threads],
+        resources: Vec::new(),
+        n_variables: n_locks,
+    };
     for _ in 0..making.numbers.of(shape.n_events) {
         making.event();
     }
@@ -103,6 +111,11 @@ impl Making<'_> {
         match does {
             Does::Sections => self.sections(one),
             Does::Message => self.message(one, other),
+            Does::Await => {
+                let variable = self.variable();
+                self.block(one, vec![Step::plain(Kind::Write, variable)]);
+                self.block(other, vec![Step::plain(Kind::Await, variable)]);
+            }
             Does::Own => self.own(one),
             Does::Signal => self.signal(one, other),
             Does::Park => {
@@ -158,6 +171,12 @@ impl Making<'_> {
             return;
         }
         self.blocks[thread].push(block);
+    }
+
+    /// A variable of its own: the first ones are what locks guard.
+    fn variable(&mut self) -> u32 {
+        self.n_variables += 1;
+        self.n_variables as u32 - 1
     }
 
     fn lock(&mut self) -> u32 {
@@ -228,7 +247,10 @@ impl Making<'_> {
         let acquire = Step::plain(Kind::Acquire, lock);
         let release = Step::plain(Kind::Release, lock);
         let wait = [Step::Enter { condition, lock }, Step::plain(Kind::Take, condition), acquire];
-        self.block(waiter, [&[acquire], wait.as_slice(), &[release]].concat());
+        // Some look at what the lock guards before they wait.
+        let look = [Step::plain(Kind::Read, lock)];
+        let look = &look[..self.numbers.below(2)];
+        self.block(waiter, [&[acquire], look, wait.as_slice(), &[release]].concat());
         let give = Step::plain(self.numbers.of(&[Kind::Give, Kind::Give, Kind::GiveAll]), condition);
         let notify = if self.numbers.one_in(2) { vec![acquire, give, release] } else { vec![give] };
         self.block(notifier, notify);
@@ -236,8 +258,7 @@ impl Making<'_> {
 
     fn guarded_wait(&mut self, waiter: usize, notifier: usize) {
         let (condition, lock) = (self.resource(Resource::Condition, 2), 0);
-        self.n_variables += 1;
-        let variable = self.n_variables as u32 - 1;
+        let variable = self.variable();
         let acquire = Step::plain(Kind::Acquire, lock);
         let release = Step::plain(Kind::Release, lock);
         let guard = Step::Guard { variable, condition, lock };

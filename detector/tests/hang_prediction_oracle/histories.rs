@@ -1,6 +1,6 @@
 //! Histories as text, and smaller ones of those that fail.
 
-use crate::native::Native;
+use crate::{marks::is_mark, native::Native};
 use detector::history::{History, Kind, Mode, Operation, Resource, Target};
 use rustc_hash::FxHashMap;
 use std::{
@@ -96,6 +96,28 @@ fn without(history: &History, at: usize) -> Option<History> {
 
 /// What cannot be left without an operation.
 fn partners(history: &History, at: usize) -> Vec<usize> {
+    let mut partners = of_primitive(history, at);
+    let Operation { thread, target, kind, .. } = history.operations[at];
+    let own = |other: &usize| history.operations[*other].thread == thread;
+    match kind {
+        // What is recorded of who ended a wait goes with the give, and with the take.
+        Kind::Write | Kind::Read if is_mark(history, at) => {
+            partners.extend((0..at).rev().find(own));
+            let reads = |other: &usize| {
+                (history.operations[*other].kind, history.operations[*other].target) == (Kind::Read, target)
+            };
+            partners.extend((0..history.operations.len()).filter(|other| kind == Kind::Write && reads(other)));
+        }
+        Kind::Give | Kind::GiveAll | Kind::Take | Kind::Confirm | Kind::FindClosed | Kind::Close => {
+            let next = (at + 1..history.operations.len()).filter(own);
+            partners.extend(next.take_while(|next| is_mark(history, *next)));
+        }
+        _ => {}
+    }
+    partners
+}
+
+fn of_primitive(history: &History, at: usize) -> Vec<usize> {
     let Operation { target, kind, .. } = history.operations[at];
     let is_channel = matches!(history.resources.kind(target), Resource::Channel { .. });
     let of_wait = || own(history, at, ..=at, Kind::Enter).last().map(|enter| wait(history, *enter)).unwrap_or_default();

@@ -63,7 +63,8 @@ impl<'a> Native<'a> {
             let (thread, target) = (operation.thread as usize, operation.target as usize);
             native.turns.push(native.threads[thread].len());
             native.threads[thread].push(index);
-            native.saw.push(if operation.kind == Kind::Read { written[target] } else { 0 });
+            let sees = matches!(operation.kind, Kind::Read | Kind::Await);
+            native.saw.push(if sees { written[target] } else { 0 });
             match operation.kind {
                 Kind::Write => written[target] = index as u8 + 1,
                 Kind::Fork => native.forks[target] = Some(index),
@@ -161,15 +162,23 @@ impl<'a> Native<'a> {
         let look = match operation.kind {
             Kind::Acquire => waits_if(self.excluding(state, operation.target, operation.mode).next().is_some()),
             Kind::Join => waits_if(!self.has_ended(state, operation.target as usize)),
-            Kind::Read => {
-                let [_, variables, _] = self.parts();
-                let is_same = state.0[variables + operation.target as usize] == self.saw[index];
-                if is_same { Look::Goes } else { Look::Diverges }
-            }
+            Kind::Read if self.sees_the_same(state, index) => Look::Goes,
+            Kind::Read => Look::Diverges,
+            Kind::Await => waits_if(!self.sees_the_same(state, index)),
             Kind::Take | Kind::Give | Kind::Confirm | Kind::FindClosed => self.look_at_resource(state, index),
             _ => Look::Goes,
         };
         if look == Look::Waits && !operation.may_wait { Look::Diverges } else { look }
+    }
+
+    fn sees_the_same(&self, state: &State, index: usize) -> bool {
+        let [_, variables, _] = self.parts();
+        state.0[variables + self.history.operations[index].target as usize] == self.saw[index]
+    }
+
+    /// The write that an operation saw.
+    pub(crate) fn saw(&self, index: usize) -> Option<u32> {
+        self.saw[index].checked_sub(1).map(u32::from)
     }
 
     fn look_at_resource(&self, state: &State, index: usize) -> Look {

@@ -2,7 +2,7 @@
 //! what a history says.
 
 use crate::generator::Numbers;
-use detector::history::{History, Kind, Mode, Operation, Resource};
+use detector::history::{History, Kind, Mode, Operation, Resource, Target};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a thread of a program does.
@@ -30,6 +30,13 @@ pub(crate) struct Program {
     pub(crate) n_locks: usize,
     pub(crate) n_variables: usize,
     pub(crate) resources: Vec<Resource>,
+}
+
+impl Program {
+    /// Whether an operation is the program's own: what is recorded of it has variables beyond.
+    pub(crate) fn knows(&self, operation: Operation) -> bool {
+        operation.kind.target() != Target::Variable || (operation.target as usize) < self.n_variables
+    }
 }
 
 impl Step {
@@ -174,7 +181,7 @@ impl<'a> World<'a> {
     pub(crate) fn along(program: &'a Program, operations: &[Operation], steps: &[u32]) -> Self {
         let mut world = Self::new(program);
         let mut n_done = vec![0; program.threads.len()];
-        for step in steps {
+        for step in steps.iter().filter(|step| program.knows(operations[**step as usize])) {
             let thread = operations[*step as usize].thread as usize;
             n_done[thread] += 1;
             // Some steps of a program are two operations.
@@ -194,7 +201,8 @@ impl<'a> World<'a> {
             Step::Plain { kind: Kind::Join, target, .. } => {
                 self.is_started[target as usize] && self.todo[target as usize].is_empty()
             }
-            Step::Plain { kind, target, amount, .. } if kind.target() == detector::history::Target::Resource => {
+            Step::Plain { kind: Kind::Await, target, .. } => self.is_written[target as usize],
+            Step::Plain { kind, target, amount, .. } if kind.target() == Target::Resource => {
                 self.can_at_thing(thread, kind, target, amount)
             }
             Step::Receive { channel, .. } => {
@@ -286,7 +294,7 @@ impl<'a> World<'a> {
             }
             Kind::Write => self.is_written[target as usize] = true,
             Kind::Fork => self.is_started[target as usize] = true,
-            Kind::Read | Kind::Join => {}
+            Kind::Read | Kind::Await | Kind::Join => {}
             _ => self.plain_at_thing(thread, index, amount),
         }
     }

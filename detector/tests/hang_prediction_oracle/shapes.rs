@@ -22,7 +22,7 @@ const BASE: Shape = Shape {
 };
 
 const EVERYTHING: &[Does] =
-    &[Sections, Message, Message, Message, Own, Signal, Park, BareWait, GuardedWait, Latch, Barrier];
+    &[Sections, Await, Message, Message, Message, Own, Signal, Park, BareWait, GuardedWait, Latch, Barrier];
 
 /// The kinds, by name.
 pub(crate) const SHAPES: [(&str, Shape); 9] = [
@@ -31,7 +31,7 @@ pub(crate) const SHAPES: [(&str, Shape); 9] = [
         Shape {
             n_threads: &[2, 3, 3, 4],
             n_locks: &[2, 3],
-            does: &[Sections],
+            does: &[Sections, Sections, Sections, Sections, Await],
             n_events: &[4, 5, 6],
             wraps: 3,
             modes: &[Mode::Exclusive, Mode::Exclusive, Mode::Shared],

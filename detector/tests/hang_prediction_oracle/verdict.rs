@@ -27,6 +27,10 @@ pub(crate) enum Verdict {
     Stuck,
     /// Its threads move in no state behind, but others do what is not known, in some.
     Doubtful,
+    /// One that is reached a few steps behind the end of its schedule.
+    Early,
+    /// One in which some of those that are said to wait are not even started.
+    Unstarted,
     /// None.
     False(&'static str),
 }
@@ -38,22 +42,33 @@ pub(crate) fn judge(history: &History, found: &Found) -> Verdict {
         return Verdict::False("a step of its schedule cannot be done");
     };
     let thread = |index: &u32| history.operations[*index as usize].thread as usize;
-    for index in &found.blocked {
-        match native.look(&state, thread(index)) {
-            _ if native.next(&state, thread(index)) != Some(*index as usize) => {
-                return Verdict::False("what is blocked is not the next operation of its thread");
-            }
-            Look::Waits => {}
-            Look::NotStarted => return Verdict::False("who is blocked is not started"),
-            _ => return Verdict::False("what is blocked does not wait"),
-        }
-    }
+    let looks = |state: &State, looks: &[Look]| {
+        found.blocked.iter().all(|index| {
+            let (thread, index) = (thread(index), *index as usize);
+            native.next(state, thread) == Some(index) && looks.contains(&native.look(state, thread))
+        })
+    };
+    let (all_wait, at_most) = (|state: &State| looks(state, &[Look::Waits]), [Look::Waits, Look::NotStarted]);
     let blocked: BTreeSet<usize> = found.blocked.iter().map(thread).collect();
     if blocked.len() != found.blocked.len() || blocked.is_empty() {
         return Verdict::False("each thread is blocked once, and somebody is");
     }
-    let waits_in_it = |thread: &usize| native.waits_for(&state, *thread).iter().any(|next| blocked.contains(next));
-    if blocked.iter().all(waits_in_it) && !found.is_total {
+    if !all_wait(&state) {
+        // Others have to do something first, or they themselves.
+        let states = native.reachable(state, Order::Any).unwrap_or_default();
+        let hangs = |later: &State| {
+            if found.is_total { native.total(later).is_some() } else { native.is_core(later, &blocked) }
+        };
+        let hangs: Vec<&State> = states.iter().map(|(later, _, _)| later).filter(|later| hangs(later)).collect();
+        return if hangs.iter().any(|later| all_wait(later)) {
+            Verdict::Early
+        } else if hangs.iter().any(|later| looks(later, &at_most)) {
+            Verdict::Unstarted
+        } else {
+            Verdict::False("what is blocked does not wait, then or later")
+        };
+    }
+    if !found.is_total && native.is_core(&state, &blocked) {
         return Verdict::Core;
     }
     behind(&native, &state, &blocked, found.is_total)
