@@ -43,6 +43,8 @@ pub(crate) struct Counts {
     pub(crate) found: BTreeMap<Verdict, usize>,
     /// Total hangs that it found in which a thread of which the end is not known would go on.
     pub(crate) n_served: usize,
+    /// Hangs that are said to be certain though others do what is not known: not wrong yet, but to be looked at.
+    pub(crate) n_overconfident: usize,
     /// Histories in which it found no hang though there are, by the classes of those.
     pub(crate) missed: BTreeMap<String, usize>,
 }
@@ -137,8 +139,13 @@ pub(crate) fn differential(which: usize, seed: u64, n: usize, engine: Engine, te
                 let found = first_judged(&history, engine, &verdict);
                 tell(format!("{name}: {verdict:?}: {found:?} of\n{}", example(&history)));
             }
-            if verdict == Verdict::Total {
-                counts.n_served += usize::from(is_served(&program, &history, found));
+            let is_served = verdict == Verdict::Total && is_served(&program, &history, found);
+            counts.n_served += usize::from(is_served);
+            if found.is_certain && (is_served || verdict == Verdict::Doubtful) {
+                counts.n_overconfident += 1;
+                let of =
+                    if is_served { "somebody of whom nothing more is known goes on" } else { "others are in doubt" };
+                tell(format!("{name}: certain, but {of}: {found:?} of\n{}", text(&history)));
             }
             *counts.found.entry(verdict).or_default() += 1;
         }

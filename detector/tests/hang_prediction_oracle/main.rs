@@ -27,14 +27,15 @@ use verdict::{Found, Verdict, judge};
 /// room, latches and barriers they say nothing here, so that of that search counts what happens to be right.
 fn engine(history: &History) -> Says {
     let (locks, hangs) = (prediction::predict(history), prediction::hangs(history));
-    let found = |witness: &Witness, is_total| Found {
+    let found = |witness: &Witness, is_total, is_certain| Found {
         steps: witness.schedule.steps(history).collect(),
         blocked: witness.blocked.clone(),
         is_total,
+        is_certain,
     };
-    let proven = locks.proven.iter().map(|proven| found(&proven.witness, false));
+    let proven = locks.proven.iter().map(|proven| found(&proven.witness, false, true));
     let proven = proven.filter(|found| judge(history, found) == Verdict::Core);
-    let all = proven.chain(hangs.found.iter().map(|hang| found(&hang.witness, hang.is_total)));
+    let all = proven.chain(hangs.found.iter().map(|hang| found(&hang.witness, hang.is_total, hang.is_certain)));
     (all.collect(), locks.is_cut_short || hangs.is_cut_short)
 }
 

@@ -118,6 +118,7 @@ fn knows_all(history: &History) -> Says {
         steps: native.steps(way),
         blocked: blocked.iter().copied().collect(),
         is_total,
+        is_certain: false,
     };
     let total = explored.total.iter().map(|(blocked, (_, way))| found(blocked, way, true));
     (total.chain(explored.cores.iter().map(|(core, way)| found(core, way, false))).collect(), explored.is_cut_short)

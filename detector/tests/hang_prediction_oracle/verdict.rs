@@ -14,6 +14,8 @@ pub(crate) struct Found {
     pub(crate) blocked: Vec<u32>,
     /// Whether nobody can do anything then, or after others have done what they can.
     pub(crate) is_total: bool,
+    /// Whether it is one whatever those do of whom nothing more is known.
+    pub(crate) is_certain: bool,
 }
 
 /// What a hang is that was found.
