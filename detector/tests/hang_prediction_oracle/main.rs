@@ -66,7 +66,7 @@ fn compare(which: usize, n: usize, at_most: &AtMost) {
 
 #[test]
 fn locks_and_joins() {
-    compare(0, 600, &AtMost { missed: 2, early: 4, unstarted: 0 });
+    compare(0, 600, &AtMost { missed: 2, early: 4, unstarted: 1 });
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn rendezvous() {
 
 #[test]
 fn bounded_channels() {
-    compare(3, 500, &AtMost { missed: 27, early: 21, unstarted: 3 });
+    compare(3, 500, &AtMost { missed: 27, early: 22, unstarted: 4 });
 }
 
 #[test]
@@ -91,12 +91,12 @@ fn semaphores() {
 
 #[test]
 fn park() {
-    compare(5, 500, &AtMost { missed: 57, early: 3, unstarted: 0 });
+    compare(5, 500, &AtMost { missed: 57, early: 3, unstarted: 1 });
 }
 
 #[test]
 fn condvars() {
-    compare(6, 800, &AtMost { missed: 121, early: 0, unstarted: 0 });
+    compare(6, 800, &AtMost { missed: 121, early: 1, unstarted: 1 });
 }
 
 #[test]
@@ -106,5 +106,5 @@ fn latches_and_barriers() {
 
 #[test]
 fn mixed() {
-    compare(8, 600, &AtMost { missed: 48, early: 2, unstarted: 0 });
+    compare(8, 600, &AtMost { missed: 48, early: 3, unstarted: 1 });
 }

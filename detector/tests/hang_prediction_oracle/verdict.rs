@@ -58,13 +58,11 @@ pub(crate) fn judge(history: &History, found: &Found) -> Verdict {
     if !all_wait(&state) {
         // Others have to do something first, or they themselves.
         let states = native.reachable(state, Order::Any).unwrap_or_default();
-        let hangs = |later: &State| {
-            if found.is_total { native.total(later).is_some() } else { native.is_core(later, &blocked) }
-        };
-        let hangs: Vec<&State> = states.iter().map(|(later, _, _)| later).filter(|later| hangs(later)).collect();
-        return if hangs.iter().any(|later| all_wait(later)) {
+        let hangs = |later: &&State| !matches!(behind(&native, later, &blocked, found.is_total), Verdict::False(_));
+        let states = || states.iter().map(|(later, _, _)| later);
+        return if states().filter(|later| all_wait(later)).any(|later| hangs(&later)) {
             Verdict::Early
-        } else if hangs.iter().any(|later| looks(later, &at_most)) {
+        } else if states().filter(|later| looks(later, &at_most)).any(|later| hangs(&later)) {
             Verdict::Unstarted
         } else {
             Verdict::False("what is blocked does not wait, then or later")
