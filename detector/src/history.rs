@@ -187,6 +187,8 @@ pub struct History {
     pub variables: Names,
     /// What operations take and give that is no lock; of a recorded process only.
     pub resources: Resources,
+    /// Threads, in order, that did not end: after their last operation here they may do anything.
+    pub unended: Vec<u32>,
     /// Places in the program, as the trace calls them.
     pub places: Names,
     /// Where the trace contradicts itself. What was wrong is not among the operations.

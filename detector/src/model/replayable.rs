@@ -223,6 +223,12 @@ pub fn replayable(trace: &Trace, model: &Model, process: ProcessId) -> Result<Re
         return Err(why);
     }
     writer.end();
+    let exited = model.processes.get(process.idx()).filter(|process| process.exited).map(|process| process.pid);
+    let has_ended = |thread: &u32| {
+        let thread = model.threads.get(first_thread + *thread as usize);
+        thread.is_some_and(|thread| thread.ended || Some(thread.tid) == exited)
+    };
+    writer.history.unended = (0..n_threads).filter(|thread| !has_ended(thread)).collect();
     writer.history.variables = Names::unnamed(writer.n_variables);
     let ids = (0..n_objects).map(|object| merged.objects.id(object)).collect();
     let Writer { history, doubtful, described, thread_numbers: threads, .. } = writer;

@@ -56,10 +56,8 @@ impl<'a> Circles<'a> {
         let wanted: Vec<Blocked> = numbers.keys().copied().filter(|want| !is_lock(*want)).collect();
         let mut helps: FxHashMap<u32, Vec<(Blocked, u32)>> = FxHashMap::default();
         for want in wanted {
-            for helper in self.waits.helpers(want) {
-                if let Some(last) = self.waits.last_help(helper, want) {
-                    helps.entry(helper).or_default().push((want, last));
-                }
+            for (helper, last) in self.waits.helpers(want) {
+                helps.entry(*helper).or_default().push((want, *last));
             }
         }
         let kept_from = |wait: &AbstractWait| -> Vec<u32> {
@@ -135,7 +133,7 @@ impl<'a> Circles<'a> {
             }
             want => {
                 let helpers = self.waits.helpers(want);
-                let of = |thread: &u32| self.of_thread.get(thread).map_or(&[][..], Vec::as_slice);
+                let of = |(thread, _): &(u32, u32)| self.of_thread.get(thread).map_or(&[][..], Vec::as_slice);
                 helpers.iter().flat_map(of).copied().filter(|helper| self.keeps_from(*helper, at)).collect()
             }
         }

@@ -33,7 +33,7 @@ use super::{
     reordered_locks,
     replay::{Schedule, Witness},
     reversal::{self, Settled},
-    waits::{Move, Waits},
+    waits::{Flow, Move, Waits},
 };
 use crate::history::{History, Kind, Resource};
 use rustc_hash::FxHashSet;
@@ -199,6 +199,9 @@ impl<'a> Hunt<'a> {
             match self.try_in_order(circle, at) {
                 Tried::Hangs => return true,
                 Tried::Not => return false,
+                // Others may fill the room that it found.
+                Tried::NotThere(member)
+                    if self.finds_room(circle[member]) && self.let_others_move(circle, member, 0) => {}
                 Tried::NotThere(member) => {
                     at[member] += 1;
                     if at[member] >= self.waits.all[circle[member] as usize].occurrences.len() {
@@ -208,6 +211,10 @@ impl<'a> Hunt<'a> {
             }
         }
         false
+    }
+
+    fn finds_room(&self, wait: u32) -> bool {
+        matches!(self.waits.all[wait as usize].want, Blocked::Room(_))
     }
 
     fn choice(&self, circle: &[u32], at: &[usize]) -> Vec<(u32, Occurrence)> {
@@ -220,7 +227,7 @@ impl<'a> Hunt<'a> {
 
     /// Moves members on that are behind their wait already, or would not wait there. Says whether any moved; `None` if one
     /// cannot.
-    fn move_on(&self, circle: &[u32], at: &mut [usize]) -> Option<bool> {
+    fn move_on(&mut self, circle: &[u32], at: &mut [usize]) -> Option<bool> {
         let n = circle.len();
         let mut has_moved = false;
         for member in 0..n {
@@ -248,8 +255,38 @@ impl<'a> Hunt<'a> {
         };
         // Of several that share what there is each has to come as far as the others.
         let Some(member) = (0..n).filter(would_not_wait).min_by_key(|member| at[*member]) else { return Some(false) };
+        if self.let_others_move(circle, member, at[member]) {
+            return Some(true);
+        }
         at[member] += 1;
         (at[member] < self.waits.all[circle[member] as usize].occurrences.len()).then_some(true)
+    }
+
+    /// Lets a thread outside of the circle take what a member would find, or fill the room that it would find: the first
+    /// such move that is not in the closure, and of a take that came before the member's. Says whether there is one.
+    fn let_others_move(&mut self, circle: &[u32], member: usize, at: usize) -> bool {
+        let wait = &self.waits.all[circle[member] as usize];
+        let (resource, is_room) = match wait.want {
+            Blocked::Resource(resource) => (resource, false),
+            Blocked::Room(resource) => (resource, true),
+            Blocked::Lock(_) | Blocked::Thread(_) => return false,
+        };
+        if !matches!(self.history.resources.kind(resource), Resource::Channel { .. } | Resource::Permits(_)) {
+            return false;
+        }
+        let until = if is_room { u32::MAX } else { wait.occurrences[at].index };
+        let is_member = |flow: &&Flow| circle.iter().any(|wait| self.waits.all[*wait as usize].thread == flow.thread);
+        let flows = self.waits.flows.get(&resource).map_or(&[][..], Vec::as_slice);
+        let moves = flows.iter().filter(|flow| !is_member(flow)).filter_map(|flow| {
+            let moves: &[Move] = if is_room { &flow.gives } else { &flow.takes };
+            let first = moves.partition_point(|one| self.closure.contains(flow.thread, one.lt));
+            moves.get(first).map(|one| (one.index, Event { thread: flow.thread, lt: one.lt, clock: one.clock }))
+        });
+        let Some((_, event)) = moves.min_by_key(|(index, _)| *index).filter(|(index, _)| *index < until) else {
+            return false;
+        };
+        self.closure.add(event);
+        true
     }
 
     /// Whether there is enough of what a thread waits for. Only where counting says so.
@@ -329,10 +366,13 @@ impl<'a> Hunt<'a> {
     fn judge(&mut self, circle: &[u32], at: &[usize], run: &Run<'_, '_>, outcome: &Outcome, n_steps: usize) -> Tried {
         let choice = self.choice(circle, at);
         let stuck = knot::stuck(self.history, self.machine, run, outcome);
-        let is_stuck = |(thread, occurrence): &(u32, Occurrence)| {
-            stuck.iter().any(|waiting| (waiting.thread, waiting.index) == (*thread, occurrence.index))
+        // A thread that has not even been started waits for that.
+        let is_stuck = |member: &usize| {
+            let (thread, occurrence) = choice[*member];
+            let want = self.waits.all[circle[*member] as usize].want;
+            stuck.iter().any(|one| (one.thread, one.index, one.for_what) == (thread, occurrence.index, want))
         };
-        if let Some(member) = choice.iter().position(|one| !is_stuck(one)) {
+        if let Some(member) = (0..choice.len()).find(|member| !is_stuck(member)) {
             return Tried::NotThere(member);
         }
         let blocked: Vec<u32> = choice.iter().map(|(_, occurrence)| occurrence.index).collect();
@@ -354,6 +394,25 @@ impl<'a> Hunt<'a> {
         (Way::Circle, key)
     }
 
+    /// How many steps of a run it takes until all that are blocked in the end are where they stay.
+    ///
+    /// The first so many lead there, as far as is known; others may have to start a thread, or take a message before.
+    fn until_blocked(&self, run: &Run<'_, '_>, n_steps: usize, blocked: &[u32]) -> usize {
+        let mut again = self.machine.run(run.supposed());
+        if again.steps(run.log()[..n_steps].iter().copied()).is_err() {
+            return run.log().len();
+        }
+        for (n, index) in (n_steps..).zip(&run.log()[n_steps..]) {
+            if blocked.iter().all(|blocked| again.is_blocked(*blocked)) {
+                return n;
+            }
+            if again.steps(std::iter::once(*index)).is_err() {
+                break;
+            }
+        }
+        run.log().len()
+    }
+
     /// Takes a hang down, unless it is known. Of the run so many steps are its schedule; what came behind them only
     /// showed that nobody helps.
     fn found(
@@ -368,10 +427,10 @@ impl<'a> Hunt<'a> {
         if !self.seen.insert(key) {
             return;
         }
-        // Threads of the hang may have had to go on to their waits.
-        let n_steps = if way == Way::Circle { n_steps } else { run.log().len() };
+        let n_steps = self.until_blocked(run, n_steps, &blocked);
         let schedule = Schedule::Steps(run.log()[..n_steps].to_vec());
-        let is_total = outcome.astray.is_empty();
+        let is_through = |thread: &u32| !outcome.waiting.iter().any(|waiting| waiting.thread == *thread);
+        let is_total = outcome.astray.is_empty() && !self.history.unended.iter().any(is_through);
         let core = stuck.iter().filter(|waiting| blocked.contains(&waiting.index));
         let is_owned = |waiting: &Waiting| matches!(waiting.for_what, Blocked::Lock(_) | Blocked::Thread(_));
         let is_certain = way != Way::Passed && (is_total || core.clone().all(is_owned));

@@ -128,6 +128,17 @@ impl Run<'_, '_> {
         &self.log
     }
 
+    /// What is supposed in it.
+    pub(super) const fn supposed(&self) -> Option<Supposed> {
+        self.supposed
+    }
+
+    /// Whether the operation is its thread's next one, and waits.
+    pub(super) fn is_blocked(&self, index: u32) -> bool {
+        let thread = self.machine.history.operations[index as usize].thread;
+        self.next(thread) == Some(index) && self.state.has_started(thread) && matches!(self.look(index), Look::Waits(_))
+    }
+
     /// How many operations the thread has done.
     pub(super) fn done(&self, thread: u32) -> u32 {
         self.state.done[thread as usize]

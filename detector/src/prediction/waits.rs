@@ -12,6 +12,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 /// Occurrences of one wait that are kept: so many of the first, and so many of the latest.
 const KEPT_MAX: usize = 16;
 
+/// How far up the line of a thread's starters those are looked for that keep it from what it does.
+const STARTERS_MAX: usize = 8;
+
 /// All waits by one thread for one thing, in one mode, under the same locks.
 #[derive(Clone, Debug)]
 pub(super) struct AbstractWait {
@@ -58,6 +61,10 @@ pub(super) struct Waits {
     pub(super) all: Vec<AbstractWait>,
     pub(super) flows: FxHashMap<u32, Vec<Flow>>,
     pub(super) passed: Vec<Passed>,
+    /// By thread who starts it, and at which of its local times.
+    started_by: FxHashMap<u32, (u32, u32)>,
+    /// By what is waited for who ends such waits, and when for the last time.
+    help: FxHashMap<Blocked, Vec<(u32, u32)>>,
 }
 
 impl Waits {
@@ -73,7 +80,7 @@ impl Waits {
             history,
             waits: Self::default(),
             of: FxHashMap::default(),
-            writers: vec![NONE; history.variables.len()],
+            writers: vec![(NONE, 0); history.variables.len()],
             latest: FxHashMap::default(),
             is_passed: history.resources.passes.values().copied().collect(),
         };
@@ -82,30 +89,53 @@ impl Waits {
             pass.step(index, operation);
             collecting.after(&mut pass, index, operation);
         }
+        collecting.waits.find_helpers();
         Some((pass.into_past(), collecting.waits))
     }
 
-    /// The latest time at which `thread` does what ends a wait for `want`, if it ever does.
+    /// The latest time at which `thread` does what ends a wait for `want`, or starts a thread that does, if it ever does.
     pub(super) fn last_help(&self, thread: u32, want: Blocked) -> Option<u32> {
-        let flow = |resource: &u32| self.flows.get(resource)?.iter().find(|flow| flow.thread == thread);
-        match want {
-            Blocked::Resource(resource) => flow(&resource)?.gives.last().map(|give| give.lt),
-            Blocked::Room(resource) => flow(&resource)?.takes.last().map(|take| take.lt),
-            Blocked::Thread(of) => (of == thread).then_some(u32::MAX),
-            Blocked::Lock(_) => None,
+        self.help.get(&want)?.iter().find(|(helper, _)| *helper == thread).map(|(_, lt)| *lt)
+    }
+
+    /// Who does what ends a wait for `want`, or starts a thread that does, and when for the last time.
+    pub(super) fn helpers(&self, want: Blocked) -> &[(u32, u32)] {
+        self.help.get(&want).map_or(&[], Vec::as_slice)
+    }
+
+    /// Finds out who helps whom.
+    fn find_helpers(&mut self) {
+        let wants: FxHashSet<Blocked> = self.all.iter().map(|wait| wait.want).filter(|want| !is_lock(*want)).collect();
+        for want in wants {
+            let mut help: FxHashMap<u32, u32> = self.own_help(want).into_iter().collect();
+            for thread in help.keys().copied().collect::<Vec<_>>() {
+                let mut thread = thread;
+                for _ in 0..STARTERS_MAX {
+                    let Some((starter, lt)) = self.started_by.get(&thread).copied() else { break };
+                    let latest = help.entry(starter).or_default();
+                    *latest = lt.max(*latest);
+                    thread = starter;
+                }
+            }
+            let mut help: Vec<(u32, u32)> = help.into_iter().collect();
+            help.sort_unstable();
+            self.help.insert(want, help);
         }
     }
 
-    /// Who does what ends a wait for `want`.
-    pub(super) fn helpers(&self, want: Blocked) -> Vec<u32> {
-        match want {
-            Blocked::Thread(of) => vec![of],
-            Blocked::Lock(_) => Vec::new(),
-            Blocked::Resource(resource) | Blocked::Room(resource) => {
-                let flows = self.flows.get(&resource).map_or(&[][..], Vec::as_slice);
-                flows.iter().map(|flow| flow.thread).filter(|thread| self.last_help(*thread, want).is_some()).collect()
-            }
-        }
+    fn own_help(&self, want: Blocked) -> Vec<(u32, u32)> {
+        let (resource, is_room) = match want {
+            Blocked::Thread(of) => return vec![(of, u32::MAX)],
+            Blocked::Lock(_) => return Vec::new(),
+            Blocked::Resource(resource) => (resource, false),
+            Blocked::Room(resource) => (resource, true),
+        };
+        let flows = self.flows.get(&resource).map_or(&[][..], Vec::as_slice);
+        let last = |flow: &Flow| {
+            let moves = if is_room { &flow.takes } else { &flow.gives };
+            moves.last().map(|last| (flow.thread, last.lt))
+        };
+        flows.iter().filter_map(last).collect()
     }
 
     /// How much was given and taken in an ideal.
@@ -127,13 +157,15 @@ pub(super) fn is_lock(want: Blocked) -> bool {
 }
 
 /// What an operation waits for, if it may wait for ever.
-fn want(history: &History, writers: &[u32], operation: &Operation) -> Option<Blocked> {
+fn want(history: &History, writers: &[(u32, u32)], operation: &Operation) -> Option<Blocked> {
     let Operation { target, kind, may_wait, .. } = *operation;
     match (kind, history.resources.kind(target)) {
         _ if !may_wait => None,
         (Kind::Acquire, _) => Some(Blocked::Lock(target)),
         (Kind::Join, _) => Some(Blocked::Thread(target)),
-        (Kind::Await, _) => Some(Blocked::Thread(writers.get(target as usize).copied().unwrap_or(operation.thread))),
+        (Kind::Await, _) => {
+            Some(Blocked::Thread(writers.get(target as usize).map_or(operation.thread, |(writer, _)| *writer)))
+        }
         (Kind::Take | Kind::Confirm | Kind::FindClosed | Kind::Give, Resource::Opaque) => None,
         (Kind::Take | Kind::FindClosed, _) => Some(Blocked::Resource(target)),
         (Kind::Confirm, _) | (Kind::Give, Resource::Channel { room: Some(1..) }) => Some(Blocked::Room(target)),
@@ -171,8 +203,8 @@ struct Collecting<'a> {
     history: &'a History,
     waits: Waits,
     of: FxHashMap<Key, u32>,
-    /// Per variable the thread that wrote it last.
-    writers: Vec<u32>,
+    /// Per variable the thread that wrote it last, and when.
+    writers: Vec<(u32, u32)>,
     /// Of locks that are given up in waits that were not needed: by thread and lock, the latest acquire.
     latest: FxHashMap<(u32, u32), Occurrence>,
     is_passed: FxHashSet<u32>,
@@ -188,7 +220,7 @@ impl Collecting<'_> {
         }
         let Some(want) = want(self.history, &self.writers, operation) else { return };
         // Nobody waits for itself to have written; and a thread's first wait is for its start.
-        let is_idle = kind == Kind::Await && (pass.lt(thread) == 0 || self.writers[target as usize] == thread)
+        let is_idle = kind == Kind::Await && (pass.lt(thread) == 0 || self.writers[target as usize].0 == thread)
             || matches!(want, Blocked::Lock(lock) if !is_held[lock as usize]);
         if is_idle {
             return;
@@ -209,10 +241,22 @@ impl Collecting<'_> {
         occurrences.push(occurrence);
     }
 
+    fn start(&mut self, starter: u32, lt: u32, thread: u32) {
+        if starter != NONE && starter != thread {
+            self.waits.started_by.insert(thread, (starter, lt));
+        }
+    }
+
     fn after(&mut self, pass: &mut Pass, index: u32, operation: &Operation) {
         let Operation { thread, target, kind, .. } = *operation;
         match kind {
-            Kind::Write => self.writers[target as usize] = thread,
+            Kind::Write => self.writers[target as usize] = (thread, pass.lt(thread)),
+            Kind::Fork => self.start(thread, pass.lt(thread), target),
+            // A thread begins with waiting for who starts it.
+            Kind::Await if pass.lt(thread) == 1 => {
+                let (starter, lt) = self.writers[target as usize];
+                self.start(starter, lt, thread);
+            }
             Kind::Pass => {
                 let lock = self.history.resources.passes.get(&index).copied().unwrap_or(NONE);
                 if let Some(acquire) = self.latest.get(&(thread, lock)).copied() {

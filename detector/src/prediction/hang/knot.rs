@@ -7,12 +7,14 @@ use crate::{
 use rustc_hash::FxHashSet;
 
 /// Of the threads that wait those that nobody can help: not those that went astray, of whom nobody knows what they do, nor
-/// those that these may help.
+/// those that did not end in the run, nor those that these may help.
 ///
 /// A lock is given up by who holds it, the end of a thread is its own. Everything else may come from any thread that has to
 /// do with it anywhere in the run.
 pub(super) fn stuck(history: &History, machine: &Machine<'_>, run: &Run<'_, '_>, outcome: &Outcome) -> Vec<Waiting> {
-    let mut alive: FxHashSet<u32> = outcome.astray.iter().copied().collect();
+    let is_through = |thread: &&u32| !outcome.waiting.iter().any(|waiting| waiting.thread == **thread);
+    let unended = history.unended.iter().filter(is_through);
+    let mut alive: FxHashSet<u32> = outcome.astray.iter().chain(unended).copied().collect();
     let mut stuck = outcome.waiting.clone();
     loop {
         let may_be_helped = |waiting: &Waiting| match waiting.for_what {

@@ -5,7 +5,7 @@ use super::{Hunt, Key, Way, knot};
 use crate::{
     history::{Kind, Resource},
     prediction::{
-        machine::Blocked,
+        machine::{Blocked, Run},
         moves::NONE,
         past::{Event, Occurrence},
         reordered_locks,
@@ -16,6 +16,9 @@ use crate::{
 
 /// Waits that are tried of one kind, the latest first: what wakes an early one is often done again.
 const TRIED_MAX: usize = 4;
+
+/// Gives that come too early, of one wait.
+const GIVES_MAX: usize = 4;
 
 /// How far before a take its thread is looked for where it began to wait, and around that for where it took the lock.
 const NEAR: u32 = 64;
@@ -47,10 +50,35 @@ impl Hunt<'_> {
         self.closure.clear();
         self.closure.add(Event { thread: wait.thread, lt: begin.at.lt - 1, clock: begin.at.clock });
         self.closure.add(Event { thread: giver, lt: behind.lt - 1, clock: behind.clock });
-        let is_closed = self.closure.close().is_ok() && !self.closure.contains(wait.thread, begin.at.lt);
+        // One token is for all that were given before it is taken.
+        if let Some((_, giver, behind)) = begin.takes.and_then(|before| self.given(before, None)) {
+            self.closure.add(Event { thread: giver, lt: behind.lt - 1, clock: behind.clock });
+        }
+        let is_closed =
+            |hunt: &mut Self| hunt.closure.close().is_ok() && !hunt.closure.contains(wait.thread, begin.at.lt);
         let machine = self.machine;
-        let run = if is_closed {
-            self.run_ideal().filter(|run| run.done(wait.thread) < begin.at.lt)
+        let run = if is_closed(self) {
+            for _ in 0..GIVES_MAX {
+                let Some(mut run) = self.run_ideal().filter(|run| run.done(wait.thread) < begin.at.lt) else { break };
+                let n = run.log().len();
+                if self.ends_waiting(&mut run, &key, (wait.thread, take.index), (give, begin.has_looked)) {
+                    return true;
+                }
+                // Others woke it: they may come too early as well.
+                let of = |index: &u32| self.history.operations[*index as usize];
+                let is_give = |index: &&u32| {
+                    of(index).target == resource
+                        && of(index).thread != wait.thread
+                        && matches!(of(index).kind, Kind::Give | Kind::GiveAll)
+                };
+                let Some(give) = run.log()[n..].iter().find(is_give).copied() else { break };
+                let Some(event) = self.move_event(resource, give) else { break };
+                self.closure.add(event);
+                if !is_closed(self) {
+                    break;
+                }
+            }
+            None
         } else {
             let steps = self.search(&[(wait.thread, begin.at), (giver, behind)]);
             // What it waits for may be kept where nothing is recorded, and changed under the lock.
@@ -63,18 +91,38 @@ impl Hunt<'_> {
                 run.steps(steps.into_iter()).is_ok().then_some(run)
             })
         };
-        let Some(mut run) = run else { return false };
-        let outcome = self.go_on(&mut run);
-        let stuck = knot::stuck(self.history, self.machine, &run, &outcome);
-        let hangs = stuck.iter().any(|waiting| (waiting.thread, waiting.index) == (wait.thread, take.index));
+        let found = (give, begin.has_looked);
+        run.is_some_and(|mut run| self.ends_waiting(&mut run, &key, (wait.thread, take.index), found))
+    }
+
+    /// Lets all go on. Says whether the thread waits for ever then.
+    fn ends_waiting(
+        &mut self,
+        run: &mut Run<'_, '_>,
+        key: &Key,
+        (thread, take): (u32, u32),
+        (give, has_looked): (u32, bool),
+    ) -> bool {
+        let n_steps = run.log().len();
+        let outcome = self.go_on(run);
+        let stuck = knot::stuck(self.history, self.machine, run, &outcome);
+        let hangs = stuck.iter().any(|waiting| (waiting.thread, waiting.index) == (thread, take));
         if hangs {
-            let n_steps = run.log().len();
-            self.found(key, Way::Lost, vec![take.index], (&run, n_steps), &outcome, &stuck);
+            self.found(key.clone(), Way::Lost, vec![take], (run, n_steps), &outcome, &stuck);
             if let Some(hang) = self.hangs.found.last_mut() {
-                (hang.too_early, hang.has_looked) = (Some(give), begin.has_looked);
+                (hang.too_early, hang.has_looked) = (Some(give), has_looked);
             }
         }
         hangs
+    }
+
+    /// A give, with what comes before it.
+    fn move_event(&self, resource: u32, give: u32) -> Option<Event> {
+        let thread = self.history.operations[give as usize].thread;
+        let flow = self.waits.flows.get(&resource)?.iter().find(|flow| flow.thread == thread)?;
+        let at = flow.gives.partition_point(|one| one.index < give);
+        let one = flow.gives.get(at).filter(|one| one.index == give)?;
+        Some(Event { thread, lt: one.lt, clock: one.clock })
     }
 
     /// The operation before which the thread must be: where it begins to wait, or, of a token, its take before.
@@ -87,7 +135,7 @@ impl Hunt<'_> {
             let before = flow.takes.get(number.checked_sub(1)?)?;
             // Who parks in a loop looks at something that is not in the history: one token may be enough for it.
             let at = Occurrence { lt: before.lt, clock: before.clock, index: before.index, place: of(before.lt).place };
-            return (at.place != take.place).then_some(Begin { at, lock: None, has_looked: false });
+            return (at.place != take.place).then_some(Begin { at, lock: None, takes: Some(at), has_looked: false });
         }
         let lt = (take.lt.saturating_sub(NEAR).max(1)..take.lt)
             .rev()
@@ -98,7 +146,7 @@ impl Hunt<'_> {
         let has_looked = inside.any(|operation| (operation.kind, operation.target) == (Kind::Read, lock));
         // Between that and its take it learns nothing.
         let at = Occurrence { lt, index: operations[lt as usize - 1], ..take };
-        Some(Begin { at, lock: Some(lock), has_looked })
+        Some(Begin { at, lock: Some(lock), takes: None, has_looked })
     }
 
     /// What ended the wait, by whom, and the operation behind that; behind its section of the lock, if it was in one.
@@ -139,6 +187,8 @@ struct Begin {
     at: Occurrence,
     /// What is released for it.
     lock: Option<u32>,
+    /// Of a token, its take before.
+    takes: Option<Occurrence>,
     /// Whether the thread has looked at what the lock guards.
     has_looked: bool,
 }

@@ -158,6 +158,10 @@ impl State {
         }
     }
 
+    pub(super) fn has_started(&self, thread: u32) -> bool {
+        self.is_started[thread as usize]
+    }
+
     fn is_held(&self, lock: u32, mode: Mode) -> bool {
         self.holders[lock as usize].iter().any(|(_, held)| held.excludes(mode))
     }
