@@ -29,8 +29,7 @@ pub struct FirstPass {
     pub(super) receiver_drops: FxHashMap<u32, u64>,
     /// Channels without capacity on which some send returned.
     pub(super) rendezvous: FxHashSet<u32>,
-    /// By barrier or latch and generation: how many parties arrive in all.
-    pub(super) arrivals: FxHashMap<(u32, u64), u64>,
+    sections_of: Vec<u32>,
     /// Locks that tasks own and not the threads that run them.
     pub async_locks: FxHashSet<u32>,
     has_shared: Vec<bool>,
@@ -68,6 +67,12 @@ impl FirstPass {
         self.thread_idx.get(&object).copied()
     }
 
+    /// How many parties arrive at a barrier or latch in a generation, in all.
+    pub(super) fn n_arrivals(&self, object: u32, generation: u64) -> u64 {
+        let of = self.sections_of.get(object as usize).copied().unwrap_or(0);
+        u64::from(self.sections.count(of, generation))
+    }
+
     /// Whether the object is ever acquired or released in a mode that several threads may hold at once.
     pub fn has_shared(&self, object: u32) -> bool {
         self.has_shared.get(object as usize).copied().unwrap_or(false)
@@ -82,7 +87,6 @@ struct Counts {
     sender_drops: FxHashMap<u32, u64>,
     receiver_drops: FxHashMap<u32, u64>,
     rendezvous: FxHashSet<u32>,
-    arrivals: FxHashMap<(u32, u64), u64>,
     async_classes: FxHashSet<u64>,
     async_locks: FxHashSet<u32>,
     names: [Names; 256],
@@ -102,7 +106,6 @@ impl Counts {
             sender_drops: FxHashMap::default(),
             receiver_drops: FxHashMap::default(),
             rendezvous: FxHashSet::default(),
-            arrivals: FxHashMap::default(),
             names: names_by_kind(),
             n_events: 0,
             n_unknown: 0,
@@ -153,7 +156,11 @@ impl Counts {
             (Kind::CREATE, _) if self.async_classes.contains(&event.seq()) => {
                 self.async_locks.insert(object);
             }
-            (Kind::ARRIVE, _) => *self.arrivals.entry((object, event.seq())).or_default() += 1,
+            (Kind::ARRIVE, _) => {
+                if let Some(of) = self.sections_of.get_mut(object as usize) {
+                    self.sections.add(of, event.seq());
+                }
+            }
             _ => {}
         }
     }
@@ -181,10 +188,10 @@ impl Counts {
             thread_idx,
             runs,
             sections: self.sections,
+            sections_of: self.sections_of,
             sender_drops: self.sender_drops,
             receiver_drops: self.receiver_drops,
             rendezvous: self.rendezvous,
-            arrivals: self.arrivals,
             async_locks: self.async_locks,
         }
     }

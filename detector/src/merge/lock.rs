@@ -134,13 +134,15 @@ impl Lock {
     }
 }
 
-/// How many shared sections end in each epoch of each lock that has any.
+/// How many shared sections end in each epoch of each lock that has any; and how many parties arrive in each generation of
+/// a barrier or latch, which is the same kind of number.
 ///
-/// Epochs count exclusive acquires, so together they are no more than the file's events and tables serve them.
-/// Numbers beyond that are damage, or go back to before a fork, and are kept in a hash map.
+/// Epochs count exclusive acquires, generations arrivals, so together they are no more than the file's events and tables serve them: a byte for
+/// each, which is all of the merge that grows with the events. Numbers beyond that are damage, or go back to before a
+/// fork, and are kept in a hash map; so is what of a count does not fit in a byte.
 #[derive(Debug)]
 pub(super) struct Sections {
-    tables: Vec<Vec<u32>>,
+    tables: Vec<Vec<u8>>,
     sparse: FxHashMap<(u32, u64), u32>,
     entries_left: u64,
 }
@@ -166,20 +168,38 @@ impl Sections {
         if missing > 0 {
             table.resize(epoch as usize + 1, 0);
         }
-        if let Some(count) = table.get_mut(epoch as usize) {
-            *count = count.saturating_add(1);
+        match table.get_mut(epoch as usize) {
+            Some(count) if *count < u8::MAX => *count += 1,
+            _ => *self.sparse.entry((*of, epoch)).or_default() += 1,
         }
     }
 
     #[inline]
-    fn count(&self, of: u32, epoch: u64) -> u32 {
+    pub(super) fn count(&self, of: u32, epoch: u64) -> u32 {
         if of == 0 {
             return 0;
         }
         let counted = self.tables.get(of as usize - 1).and_then(|table| table.get(epoch as usize)).copied();
-        // Budget runs out once and for all, so an epoch may be counted in both.
+        // Full, or counted before the budget ran out: an epoch may be in both.
         let sparse =
             if self.sparse.is_empty() { 0 } else { self.sparse.get(&(of, epoch)).copied().unwrap_or_default() };
-        counted.unwrap_or_default().saturating_add(sparse)
+        u32::from(counted.unwrap_or_default()).saturating_add(sparse)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_are_counted_beyond_a_byte_and_beyond_the_budget() {
+        let mut sections = Sections::new(0);
+        let (mut first, mut second) = (0, 0);
+        for n in 1..=1000 {
+            sections.add(&mut first, 3);
+            sections.add(&mut second, 1 << 40);
+            assert_eq!((sections.count(first, 3), sections.count(second, 1 << 40)), (n, n));
+        }
+        assert_eq!((sections.count(first, 2), sections.count(first, 4), sections.count(0, 3)), (0, 0, 0));
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Rules<M> {
     notifies: FxHashMap<u32, Notifies<M>>,
     drops: FxHashMap<u32, Drops<M>>,
     receiver_drops: FxHashMap<u32, Drops<M>>,
-    /// By barrier or latch and generation: who has arrived.
+    /// By barrier or latch and generation that was not notified: who has arrived.
     arrivals: FxHashMap<(u32, u64), Drops<M>>,
     forks: FxHashMap<u32, M>,
     scopes: FxHashMap<u64, Vec<u32>>,
@@ -115,9 +115,8 @@ impl<M: Clone> Rules<M> {
                 ready_if(self.notifies.get(&object).is_some_and(notified), Place::Object(object))
             }
             Kind::NOTIFY => {
-                let generation = (object, seq);
-                let expected = first.arrivals.get(&generation).copied().unwrap_or(0);
-                let arrived = self.arrivals.get(&generation).map_or(0, |arrivals| arrivals.n);
+                let expected = first.n_arrivals(object, seq);
+                let arrived = self.arrivals.get(&(object, seq)).map_or(0, |arrivals| arrivals.n);
                 ready_if(arrived >= expected, Place::Object(object))
             }
             Kind::BEGIN if event.flags().has(Flags::FORKED) => {
@@ -184,7 +183,9 @@ impl<M: Clone> Rules<M> {
                 }
             }
             Kind::NOTIFY => {
-                for (_, mark) in self.arrivals.get(&(object, event.seq())).map_or(&[][..], |arrivals| &arrivals.marks) {
+                // A generation is told of once, and a program may have millions.
+                let arrivals = self.arrivals.remove(&(object, event.seq()));
+                for (_, mark) in arrivals.iter().flat_map(|arrivals| &arrivals.marks) {
                     sink.arrive(thread, mark);
                 }
             }
