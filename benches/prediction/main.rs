@@ -42,8 +42,8 @@ const ROUNDS: usize = 5;
 /// Memory that a million operations may take, in KiB.
 const PEAK_KIB_MAX: u64 = 100_000_000 / 1024;
 
-/// Memory that ten times as many events of one recorded program may take beyond what a tenth takes, in KiB: one byte for each
-/// time that a lock is written which others read, see `merge`.
+/// Memory that ten times as many events of one recorded program may take beyond what a tenth takes, in KiB: some patterns are
+/// rare, and each time that a lock is written which others read takes a byte.
 const GROWTH_KIB_MAX: u64 = 4 << 10;
 
 /// Runs in one process of a trace that is read in no time.

@@ -9,7 +9,7 @@ use std::sync;
 const N_THREADS: u64 = 4;
 
 /// Locks that all of them take.
-const N_SHARED: usize = 64;
+const N_SHARED: usize = 16;
 
 /// Locks that one of them takes.
 const N_OWN: usize = 4;

@@ -148,6 +148,9 @@ fn distrusted_among(
     distrusted: &FxHashSet<u32>,
     steps: impl Iterator<Item = u32>,
 ) -> Option<String> {
+    if distrusted.is_empty() {
+        return None;
+    }
     let mut acquired = steps.filter_map(|index| {
         let operation = history.operations.get(index as usize)?;
         (operation.kind == Kind::Acquire).then_some(operation.target)

@@ -16,7 +16,7 @@ const EPOCHS_KEPT_MAX: usize = 128;
 const EPOCH_CLOCKS_MAX: usize = 16_384;
 
 /// Epochs of all groups, as far as two at the start and the end of each allow: some megabytes.
-const EPOCHS_MAX: usize = 1 << 17;
+const EPOCHS_MAX: usize = 1 << 16;
 
 /// Epochs of a group that are kept at its start in any case, and as many at its end.
 const EPOCHS_KEPT_MIN: usize = 2;

@@ -335,7 +335,8 @@ fn materialise(
     recording: &mut Recording,
     groups: Vec<Group>,
 ) -> Vec<NestedAcquire> {
-    let mut acquires = Vec::new();
+    // Of many, what doubling would reserve and copy is most of the memory.
+    let mut acquires = Vec::with_capacity(groups.iter().map(|group| group.epochs().count()).sum());
     for group in groups {
         let key = group.key;
         let held = recording.held.sets_mut().holds(key.holds, NESTED_HOLDS_MAX + 1);
