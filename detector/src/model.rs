@@ -18,7 +18,7 @@ mod threads;
 
 pub use build::build;
 pub use of_history::{of_history, site_of, thread_object};
-pub use replayable::{Replayable, replayable};
+pub use replayable::{Replayable, TOO_LONG, replayable};
 
 pub use crate::source::Module;
 

@@ -26,9 +26,6 @@ use crate::{
 use rustc_hash::{FxHashMap, FxHashSet};
 use trace_format::ObjectKind;
 
-/// Events beyond which a process is not gone through again: its history would need gigabytes.
-const EVENTS_MAX: u64 = 50_000_000;
-
 /// A history whose numbers can be told in the model's terms.
 #[derive(Debug)]
 pub struct Replayable {
@@ -44,6 +41,9 @@ pub struct Replayable {
     /// Operations behind which nothing is proven, with the reason: what they found out is not in the history.
     doubtful: FxHashMap<u32, &'static str>,
 }
+
+/// Why a process with too many events is not gone through again.
+pub const TOO_LONG: &str = "its process recorded more events than are gone through again";
 
 /// How far up the line of a thread's starters its first one is looked for; a damaged trace may have a circle.
 const ANCESTORS_MAX: usize = 1024;
@@ -196,11 +196,16 @@ impl Replayable {
 /// # Errors
 ///
 /// Something is missing in it, or is in it, with which a replay would prove nothing.
-pub fn replayable(trace: &Trace, model: &Model, process: ProcessId) -> Result<Replayable, &'static str> {
+pub fn replayable(
+    trace: &Trace,
+    model: &Model,
+    process: ProcessId,
+    n_events_max: u64,
+) -> Result<Replayable, &'static str> {
     let file = trace.processes.get(process.idx()).ok_or("its process is not in the trace")?;
     let first = FirstPass::new(file);
-    if first.n_events > EVENTS_MAX {
-        return Err("its process recorded more events than are gone through again");
+    if first.n_events > n_events_max {
+        return Err(TOO_LONG);
     }
     let first_thread = model.threads.iter().position(|thread| thread.process == process).unwrap_or_default();
     let n_threads = first.threads.len() as u32;

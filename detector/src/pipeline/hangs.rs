@@ -14,6 +14,9 @@ use crate::{
 };
 use std::borrow::Cow;
 
+/// Events beyond which a process is not gone through again for this: a hundred bytes each, and a microsecond.
+const EVENTS_MAX: u64 = 8_000_000;
+
 const CUT_SHORT: &str =
     "the waits that could hang in another schedule are too many to be looked at one by one: some were left out";
 
@@ -21,6 +24,7 @@ const CUT_SHORT: &str =
 pub(super) fn find(model: &mut Cow<'_, Model>, of: &Of, hung: &[ProcessId]) -> (Vec<RawFinding>, Vec<Problem>) {
     let mut findings = Vec::new();
     let mut is_cut_short = false;
+    let mut n_too_long = 0;
     match of {
         Of::Nothing => {}
         Of::History(history) => {
@@ -32,16 +36,30 @@ pub(super) fn find(model: &mut Cow<'_, Model>, of: &Of, hung: &[ProcessId]) -> (
         Of::Trace(trace) => {
             let processes = (0..model.processes.len() as u32).map(ProcessId).filter(|process| !hung.contains(process));
             for process in processes.collect::<Vec<_>>() {
-                // What cannot be gone through again is not predicted from.
-                let Ok(replayable) = model::replayable(trace, model, process) else { continue };
+                let replayable = match model::replayable(trace, model, process, EVENTS_MAX) {
+                    Ok(replayable) => replayable,
+                    Err(why) => {
+                        // What else cannot be gone through again is said in the report: what was lost, that tasks ran.
+                        n_too_long += usize::from(why == model::TOO_LONG);
+                        continue;
+                    }
+                };
                 let hangs = prediction::hangs(&replayable.history);
                 is_cut_short |= hangs.is_cut_short;
                 findings.extend(in_process(hangs, &replayable, trace, model));
             }
         }
     }
-    let problems = is_cut_short.then(|| Problem { text: CUT_SHORT.to_owned(), fatal: false });
-    (findings, problems.into_iter().collect())
+    let cut_short = is_cut_short.then(|| CUT_SHORT.to_owned());
+    let too_long = (n_too_long > 0).then(|| {
+        let millions = EVENTS_MAX / 1_000_000;
+        format!(
+            "{n_too_long} of the processes recorded more than {millions} million events: hangs that other schedules reach were \
+             looked for there among locks only; record a shorter run to have all of them looked for"
+        )
+    });
+    let problems = cut_short.into_iter().chain(too_long).map(|text| Problem { text, fatal: false });
+    (findings, problems.collect())
 }
 
 fn in_process(hangs: Hangs, of: &Replayable, trace: &Trace, model: &mut Cow<'_, Model>) -> Vec<RawFinding> {

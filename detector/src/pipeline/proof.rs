@@ -13,6 +13,9 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
+/// Events beyond which a process is not gone through again: its history would need gigabytes.
+const EVENTS_MAX: u64 = 50_000_000;
+
 /// Looks for schedules that reach the cycles of locks that may be possible.
 pub(super) fn prove(findings: &mut [RawFinding], trace: Option<&Trace>, model: &Model) {
     let processes = findings.iter().filter(|finding| finding.code == Code::LockOrder);
@@ -20,7 +23,7 @@ pub(super) fn prove(findings: &mut [RawFinding], trace: Option<&Trace>, model: &
         processes.filter_map(|finding| Some(model.threads.get(finding.edges.first()?.thread.idx())?.process)).collect();
     let tried = |process: ProcessId| {
         let trace = trace?;
-        let proofs = model::replayable(trace, model, process).map(|replayable| {
+        let proofs = model::replayable(trace, model, process, EVENTS_MAX).map(|replayable| {
             predicted::proofs(&replayable.history, |proven| proof(proven, &replayable, trace, model))
         });
         Some((process, proofs))

@@ -30,6 +30,8 @@ pub(super) struct Closure<'a> {
     touched: Vec<u32>,
     pending: Vec<u32>,
     is_pending: Vec<bool>,
+    /// Events added and sections looked at since this was asked last.
+    n_steps: u64,
 }
 
 /// The sections of one lock that are in the set.
@@ -56,6 +58,7 @@ impl<'a> Closure<'a> {
             touched: Vec::new(),
             pending: Vec::new(),
             is_pending: vec![false; past.n_threads],
+            n_steps: 0,
         }
     }
 
@@ -71,6 +74,11 @@ impl<'a> Closure<'a> {
         for thread in self.pending.drain(..) {
             self.is_pending[thread as usize] = false;
         }
+    }
+
+    /// How much work was done since this was asked last, in about the time of an operation.
+    pub(super) fn take_steps(&mut self) -> u64 {
+        std::mem::take(&mut self.n_steps)
     }
 
     /// The set: per thread the local time of its last event in it.
@@ -103,6 +111,7 @@ impl<'a> Closure<'a> {
         if self.contains(event.thread, event.lt) {
             return;
         }
+        self.n_steps += 1 + past_width(self.past);
         let past = self.past;
         for (thread, lt) in past.clocks.get(event.clock).iter().enumerate() {
             self.raise(thread, *lt);
@@ -129,6 +138,7 @@ impl<'a> Closure<'a> {
             }
             let this = (thread, self.next[thread as usize]);
             self.next[thread as usize] += 1;
+            self.n_steps += 1;
             self.begin_section(this, section)?;
         }
         Ok(())
@@ -163,4 +173,9 @@ impl<'a> Closure<'a> {
         }
         Ok(())
     }
+}
+
+/// What going over a clock takes, in about the time of an operation.
+const fn past_width(past: &Past) -> u64 {
+    past.n_threads as u64 / 16
 }

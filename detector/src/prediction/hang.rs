@@ -38,8 +38,11 @@ use super::{
 use crate::history::{History, Kind, Resource};
 use rustc_hash::FxHashSet;
 
-/// Operations that machines may do, all candidates together: a few seconds.
-const OPERATIONS_MAX: u64 = 300_000_000;
+/// Operations that machines may do, and steps of closures, all candidates together: a few seconds.
+const OPERATIONS_MAX: u64 = 120_000_000;
+
+/// Locks and variables of which as many are made ready for a run as an operation takes time.
+const PLACES_PER_OPERATION: usize = 8;
 
 /// Circles that are looked at.
 const CIRCLES_MAX: usize = 20_000;
@@ -160,6 +163,17 @@ impl<'a> Hunt<'a> {
         self.operations_left > 0 && self.hangs.found.len() < FOUND_MAX
     }
 
+    /// Takes work from the budget.
+    fn charge(&mut self, n: usize) {
+        self.operations_left = self.operations_left.saturating_sub(n as u64 + 1);
+    }
+
+    /// Takes from the budget what a run costs before its first operation.
+    fn charge_run(&mut self) {
+        let n_places = self.history.locks.len() + self.history.variables.len() + self.past.n_threads;
+        self.charge(n_places / PLACES_PER_OPERATION);
+    }
+
     /// Looks for a choice of waits behind a circle that hangs.
     fn circle(&mut self, circle: &[u32]) {
         let mut at = vec![0; circle.len()];
@@ -181,10 +195,14 @@ impl<'a> Hunt<'a> {
         self.closure.clear();
         let mut n_runs = 0;
         for _ in 0..CHOICES_MAX {
+            self.charge(self.past.n_threads);
             for (thread, occurrence) in self.choice(circle, at) {
                 self.closure.add_past(thread, occurrence);
             }
-            if self.closure.close().is_err() {
+            let is_closed = self.closure.close().is_ok();
+            let n_steps = self.closure.take_steps();
+            self.operations_left = self.operations_left.saturating_sub(n_steps);
+            if !is_closed || self.operations_left == 0 {
                 return false;
             }
             match self.move_on(circle, at) {
@@ -320,9 +338,10 @@ impl<'a> Hunt<'a> {
     fn run_ideal(&mut self) -> Option<Run<'a, 'a>> {
         let machine = self.machine;
         for _ in 0..RUNS_MAX {
+            self.charge_run();
             let mut run = machine.run(None);
             let result = run.up_to(self.closure.ideal());
-            self.operations_left = self.operations_left.saturating_sub(run.log().len() as u64 + 1);
+            self.charge(run.log().len());
             let Err(index) = result else { return Some(run) };
             let give = self.missing_move(index)?;
             self.closure.add(give);
@@ -350,7 +369,7 @@ impl<'a> Hunt<'a> {
     fn go_on(&mut self, run: &mut Run<'_, '_>) -> Outcome {
         let n = run.log().len();
         let outcome = run.on();
-        self.operations_left = self.operations_left.saturating_sub((run.log().len() - n) as u64 + 1);
+        self.charge(run.log().len() - n);
         outcome
     }
 

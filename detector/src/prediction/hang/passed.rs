@@ -63,7 +63,8 @@ impl Hunt<'_> {
     /// Lets the thread come now, and wait.
     fn hangs_there(&mut self, passed: Passed, mut run: Run<'_, '_>, key: &Key) -> bool {
         run.only(passed.thread);
-        self.operations_left = self.operations_left.saturating_sub(run.log().len() as u64);
+        self.charge_run();
+        self.charge(run.log().len());
         if run.log().last() != Some(&passed.index) {
             return false;
         }
