@@ -4,7 +4,7 @@
 use super::{ALL_RECORDED, Help, RawEdge, RawFinding, Terms, WhyNot, mode_name, steps, steps::wanted};
 use crate::{
     finding::{Certainty, Code, NOTIFIED},
-    history::{History, Kind, Operation},
+    history::{History, Kind, Operation, Resource},
     model::{ObjectId, SiteId, ThreadId},
     prediction::{self, Hang, Way},
 };
@@ -29,7 +29,7 @@ pub fn finding(history: &History, hang: &Hang, terms: &mut impl Growing) -> RawF
     let mut witness = hang.witness.clone();
     witness.blocked.extend(kept_away.map(|(_, wanting)| wanting));
     let witness = steps(history, &witness, terms);
-    let (certainty, why) = why(hang, witness.n_operations, terms);
+    let (certainty, why) = why(history, hang, witness.n_operations, terms);
     let in_edges = |thread: &ThreadId| edges.iter().any(|edge| edge.thread == *thread);
     let thread_of = |index: &u32| terms.thread(history.operations[*index as usize].thread);
     let mut behind: Vec<ThreadId> = hang.behind.iter().map(thread_of).filter(|thread| !in_edges(thread)).collect();
@@ -53,12 +53,21 @@ const ALIVE: &str = "what other threads do from there on is not known; in the ru
 const ELSEWHERE: &str = "the thread did not look at what its lock guards before it waited: if it looked at something that is not \
                          recorded, an atomic for example, it may not have waited";
 
+const PARKED: &str = "if the thread looked at something that is not recorded before it parked, an atomic for example, it may not have \
+                      parked again";
+
+fn is_parked(history: &History, hang: &Hang) -> bool {
+    let waiting = hang.witness.blocked.first().map(|index| operation(history, *index).target);
+    waiting.is_some_and(|resource| history.resources.kind(resource) == Resource::Token)
+}
+
 /// How sure it is, and why: what was shown, and what is not known.
-fn why(hang: &Hang, n_operations: u64, terms: &impl Growing) -> (Certainty, String) {
+fn why(history: &History, hang: &Hang, n_operations: u64, terms: &impl Growing) -> (Certainty, String) {
     let order = if hang.reordered.is_empty() { "" } else { ", with critical sections of a lock in another order," };
     let replayed = format!("a schedule of {n_operations} of its operations{order} was replayed and ends like this");
     let doubt = match (hang.way, terms.doubt(hang)) {
         (_, Some(doubt)) => format!("it is not proven, since {doubt}"),
+        (_, None) if !hang.has_looked && is_parked(history, hang) => PARKED.to_owned(),
         (_, None) if !hang.has_looked => ELSEWHERE.to_owned(),
         (Way::Circle | Way::Lost, None) if !hang.is_certain => ALIVE.to_owned(),
         (Way::Circle | Way::Lost, None) => return (Certainty::Proven, replayed),
@@ -69,7 +78,7 @@ fn why(hang: &Hang, n_operations: u64, terms: &impl Growing) -> (Certainty, Stri
     }
     let doubt = if doubt.is_empty() { doubt } else { format!("; {doubt}") };
     let why = format!(
-        "in the run the condition was met already when the thread came; a schedule of {n_operations} of its operations{order} \
+        "in the run the condition was met already when the thread came; a schedule of {n_operations} of its operations \
          was replayed in which it comes earlier and waits, and ends like this; not known is whether the condition is not met \
          that early{doubt}"
     );

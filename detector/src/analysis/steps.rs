@@ -58,13 +58,14 @@ fn raw(history: &History, step: Step, terms: &mut impl Terms) -> Option<RawStep>
         What::Ends(acquired) => history.operations.get(acquired as usize),
         _ => None,
     };
+    let joined = (operation.kind == Kind::Join).then_some(operation.target);
     let (op, other) = match step.what {
         What::Starts(other) => (Op::Fork, Some(other)),
         What::Precedes(other) => (Op::Precede, Some(other)),
         What::Follows(other) => (Op::Follow, Some(other)),
         What::Ends(_) => (Op::Release, None),
-        What::Blocks => (Op::Block, None),
-        What::Happens => (happens(operation.kind)?, (operation.kind == Kind::Join).then_some(operation.target)),
+        What::Blocks => (Op::Block, joined),
+        What::Happens => (happens(operation.kind)?, joined),
     };
     let (object, mode) = match (step.what, operation.kind.target()) {
         (What::Blocks, _) => {

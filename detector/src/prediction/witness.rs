@@ -125,7 +125,9 @@ impl<'a, C: Counts> Cut<'a, C> {
             let is_of = move |operation: &&Operation| operation.kind.target() == kind;
             blocked.clone().filter(is_of).map(|operation| operation.target).collect()
         };
-        let (locks, resources) = (wanted(Target::Lock), wanted(Target::Resource));
+        let (mut locks, resources): (FxHashSet<u32>, _) = (wanted(Target::Lock), wanted(Target::Resource));
+        // What a condition is kept under.
+        locks.extend(witness.blocked.iter().filter_map(|index| history.resources.passes.get(index)));
         Self {
             history,
             witness,

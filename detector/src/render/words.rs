@@ -124,6 +124,9 @@ fn notified(finding: &Finding, edge: &Edge) -> String {
     let object = object(finding, edge.wants);
     let reference = object.map_or("?", |object| object.reference.as_str());
     match (finding.code, object) {
+        (Code::PredictedDeadlock, Some(Object { kind, label: None, .. })) if kind == "thread" => {
+            "unparks that thread".to_owned()
+        }
         (Code::PredictedDeadlock, Some(Object { kind, .. })) if kind == "thread" => format!("unparks `{reference}`"),
         (Code::PredictedDeadlock, _) => format!("notifies `{reference}`"),
         (_, Some(Object { kind, .. })) if kind == "thread" => format!("notified thread `{reference}`"),
@@ -134,7 +137,7 @@ fn notified(finding: &Finding, edge: &Edge) -> String {
 fn too_early(finding: &Finding, edge: &Edge) -> &'static str {
     let is_thread = object(finding, edge.wants).is_some_and(|object| object.kind == "thread");
     match (finding.code, is_thread) {
-        (Code::PredictedDeadlock, true) => ", which may come before the park that another unpark is for",
+        (Code::PredictedDeadlock, true) => ", which may come before it has parked for the unpark before",
         (Code::PredictedDeadlock, false) => ", which may come before the wait",
         _ => " too early",
     }
@@ -166,6 +169,9 @@ fn waits(object: Option<&Object>, mode: Option<&str>) -> String {
         (Some(RECEIVE_OR_END), _) => format!("waits for a message from {reference}, or its end"),
         (Some("receive"), Some(_)) => format!("waits for a message from {reference}"),
         (Some("receive"), None) => "waits for a message".to_owned(),
+        (Some("join"), Some(Object { kind, label: None, .. })) if kind == "thread" => {
+            "waits for another thread to end".to_owned()
+        }
         (Some("join"), _) => format!("waits for {reference} to end"),
         (mode, Some(object)) => format!("wants {reference}{}", purpose(object, mode)),
         (_, None) => format!("waits for {reference}"),

@@ -216,6 +216,9 @@ fn lost_wakeup_help(finding: &Finding) -> String {
     let waiting = waiting(finding);
     let wait = at(waiting.first().and_then(|edge| edge.wanted_at.as_ref()));
     match early {
+        Some(_) if is_parked(finding) && finding.code == Code::PredictedDeadlock => format!(
+            "look at what is waited for {wait} in a loop around `park`, so that one unpark is enough for all that was done before it"
+        ),
         _ if is_parked(finding) => format!(
             "what is waited for {wait} has to be followed by an `unpark`; and look at it in a loop around `park`, because \
              an earlier `park` may have taken the token"

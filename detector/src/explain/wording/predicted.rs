@@ -36,7 +36,13 @@ fn circle_title(finding: &Finding) -> String {
 /// ``\`a\` holds \`A\` and waits for a message from \`B\` before it ends``, as far as it does.
 fn link(finding: &Finding, at: usize) -> String {
     let edge = &finding.edges[at];
-    let (name, waits) = (thread(finding, edge), waits(finding, edge));
+    let next = &finding.edges[(at + 1) % finding.edges.len()];
+    let waits = match edge.wanted_mode.as_deref() {
+        // Who has no name of his own has one in the finding.
+        Some("join") => format!("waits for thread `{}` to end", thread(finding, next)),
+        _ => waits(finding, edge),
+    };
+    let name = thread(finding, edge);
     let before = owes(finding, at).map_or_else(String::new, |owed| format!(" before it {}", owed.does));
     match edge.holds {
         Some(_) => format!("`{name}` holds `{}` and {waits}{before}", held(finding, edge)),
@@ -50,7 +56,7 @@ fn alone_title(finding: &Finding, waiting: &Edge) -> String {
     let is_too_early = finding.edges.iter().any(|edge| edge.wanted_mode.as_deref() == Some(NOTIFIED));
     match (is_thread, is_too_early) {
         (true, _) => format!(
-            "thread `{thread}` can stay parked for ever: of two unparks before its first park only one is left to it"
+            "thread `{thread}` can stay parked for ever: two unparks may come before it parks once, and count as one"
         ),
         (false, true) => {
             format!("thread `{thread}` can wait for ever on `{wanted}`: the notify may come before it waits")
@@ -122,12 +128,18 @@ pub(super) fn help(finding: &Finding, help: Help) -> String {
     if let Some(at) = holding().find(|at| !wants_lock(&edges[*at])).or_else(|| holding().next()) {
         return drop_first(finding, at);
     }
-    let owing = (0..n).filter_map(|at| Some((&edges[at], owes(finding, at)?.act?)));
+    let is_of_permits = |edge: &Edge| wanted_object(finding, edge).is_some_and(|object| object.kind == "semaphore");
+    if edges.iter().all(is_of_permits) {
+        return "let each of these threads take all the permits that it needs at once, not some of them and then others"
+            .to_owned();
+    }
+    let owing = (0..n).filter_map(|place| Some((place, owes(finding, place)?.act?)));
     match owing.into_iter().next() {
-        Some((edge, act)) => format!(
-            "let `{}` {act} before it waits {}: somebody waits for that whom it waits for",
-            thread(finding, edge),
-            at(edge.wanted_at.as_ref())
+        Some((place, act)) => format!(
+            "let `{}` {act} before it waits {}, since `{}` waits for that",
+            thread(finding, &edges[place]),
+            at(edges[place].wanted_at.as_ref()),
+            thread(finding, &edges[(place + n - 1) % n]),
         ),
         None => "let one of these threads not wait for the next one".to_owned(),
     }

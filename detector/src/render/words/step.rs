@@ -75,6 +75,7 @@ pub(in crate::render) fn does(finding: &Finding, step: &Step) -> String {
         Op::Follow => format!("go on after {other}"),
         Op::Block => match step.mode.as_deref() {
             None | Some("exclusive" | "shared" | "upgradable" | "shared-recursive") => format!("{} {what}", BLOCKS[0]),
+            Some("join") if step.other.is_some() => format!("{} waits for {other} to end", BLOCKS[1]),
             mode => format!("{} {}", BLOCKS[1], waits(object, mode)),
         },
         _ => moves(step.op, object),
@@ -83,7 +84,11 @@ pub(in crate::render) fn does(finding: &Finding, step: &Step) -> String {
 
 /// What a thread gives to something that is no lock, or takes from it.
 fn moves(op: Op, object: Option<&Object>) -> String {
-    let what = object.map_or_else(|| "something".to_owned(), |object| format!("`{}`", object.reference));
+    let what = match object {
+        None => "something".to_owned(),
+        Some(Object { kind, label: None, .. }) if kind == "thread" => "a thread".to_owned(),
+        Some(object) => format!("`{}`", object.reference),
+    };
     match (op, object.map_or("", |object| object.kind.as_str())) {
         (Op::Give, "channel") => format!("send to {what}"),
         (Op::Give, "condvar") => format!("notify {what}"),
