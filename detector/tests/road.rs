@@ -2,6 +2,8 @@
 //! `deadlock-check run`, and the report is read.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where it stands, in its own functions too")]
 
+#[path = "road/nearly.rs"]
+mod nearly;
 #[path = "support/outside.rs"]
 mod outside;
 #[path = "road/watch.rs"]
@@ -70,7 +72,8 @@ fn two_inversions_through_one_helper_are_two_findings() {
 fn a_caller_that_locked_before_at_the_same_depth_is_not_blamed() {
     let (report, _) = run("blames", &[]);
     let [finding] = findings(&report).as_slice() else { panic!("{report:#}") };
-    let text = finding.to_string();
+    // Its schedule may have what the innocent one did before.
+    let text = format!("{} {} {}", finding["title"], finding["edges"], finding["help"]);
     assert!(text.contains("blames::guilty") && !text.contains("blames::innocent"), "{finding:#}");
 }
 
