@@ -13,8 +13,10 @@ pub mod stall;
 
 #[cfg(test)]
 mod fixture;
+mod steps;
 
 pub use stall::Stopped;
+pub use steps::{Own, Terms, steps};
 
 use crate::{
     finding::{Certainty, Code, Op, Problem},
@@ -121,6 +123,8 @@ pub enum WhyNot {
     WaitsForItself,
     /// It waits in the same cycle of a prediction.
     InCycle,
+    /// It waits itself in the same cycle of a prediction; only behind that, there, would it.
+    InCycleBefore(SiteId),
     /// It would wait for the first of two reads to end.
     ForFirstRead,
     /// It would queue behind the writer.
@@ -158,6 +162,8 @@ pub enum Help {
     NoUpgrade,
     /// Do not hold a lock while waiting for somebody who needs it.
     NotWhileHolding,
+    /// Do not hold a lock while waiting for a condition to change that another thread changes under it.
+    DropBeforeWait,
     /// Change the condition and notify under the mutex, and wait in a loop that looks at the condition first.
     NotifyWhatChanged,
     /// Send before receiving, in one of the threads.

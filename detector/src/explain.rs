@@ -92,12 +92,23 @@ impl Names<'_> {
         self.object_ids.iter().position(|id| *id == object)
     }
 
-    fn releaser(&self, (thread, why_not): (ThreadId, WhyNot)) -> Option<Releaser> {
+    /// Who could end a wait, and why they cannot.
+    fn releaser(
+        &self,
+        (thread, why_not): (ThreadId, WhyNot),
+        wants: Option<(Option<ObjectId>, &'static str, SiteId)>,
+        symbolizer: &mut Symbolizer<'_>,
+    ) -> Option<Releaser> {
         let why_not = match why_not {
             WhyNot::Waits => {
                 let wait = self.model.threads.get(thread.idx()).and_then(|thread| thread.wait.as_ref());
                 let object = wait.and_then(|wait| self.objects.get(self.object_idx(wait.object?)?));
                 wording::waits_itself(object)
+            }
+            WhyNot::InCycleBefore(site) => {
+                let (object, mode, _) = wants?;
+                let object = object.and_then(|object| self.objects.get(self.object_idx(object)?));
+                wording::waits_before(mode, object, &symbolizer.place(site))
             }
             other => wording::why_not(other).to_owned(),
         };
@@ -122,7 +133,11 @@ fn explain_edge(raw: &RawEdge, names: &Names<'_>, symbolizer: &mut Symbolizer<'_
         wanted_mode,
         wanted_at,
         wanted_stack,
-        could_release: raw.could_release.iter().filter_map(|releaser| names.releaser(*releaser)).collect(),
+        could_release: raw
+            .could_release
+            .iter()
+            .filter_map(|releaser| names.releaser(*releaser, raw.wants, symbolizer))
+            .collect(),
     }
 }
 

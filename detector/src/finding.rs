@@ -316,6 +316,10 @@ pub struct Edge {
 /// The mode of an edge whose thread did not wait: it notified, and nobody waited for that.
 pub const NOTIFIED: &str = "notified";
 
+/// The mode of an edge whose thread waits for a message, or for nobody to be left who may send one: in the run it was the
+/// latter.
+pub const RECEIVE_OR_END: &str = "receive or end";
+
 impl Edge {
     /// Whether the thread waits for something.
     pub fn is_waiting(&self) -> bool {
@@ -341,7 +345,8 @@ pub struct Step {
     pub thread: usize,
     /// What it does.
     pub op: Op,
-    /// In which mode, if it is about a lock: `exclusive`, `shared`, …
+    /// In which mode, if it is about a lock: `exclusive`, `shared`, …; how it waits, if it blocks on something else: `receive`,
+    /// `join`, …
     pub mode: Option<String>,
     /// On what: index into [`Finding::objects`].
     pub object: Option<usize>,
@@ -362,18 +367,46 @@ pub enum Op {
     Fork,
     /// Has seen the end of the other thread.
     Join,
+    /// Takes from the object, or goes on because of it: receives, takes a permit, is woken, unparked.
+    Take,
+    /// Sees that what it sent through the object was taken.
+    Confirm,
+    /// Finds that nobody is left who may send through the object.
+    FindClosed,
+    /// Gives the object something: sends, gives a permit back, notifies one, unparks, counts, arrives.
+    Give,
+    /// Notifies all that wait on the object.
+    GiveAll,
+    /// Begins to wait on the object, and gives its lock up.
+    Enter,
+    /// Drops one of those through which the object is sent to.
+    Close,
     /// Does something without which the other thread would not go on behind it: sends, notifies, ends.
     Precede,
     /// Goes on, since the other thread did something.
     Follow,
-    /// Wants the object, and does not get it: nothing of the thread comes behind it.
+    /// Wants the object, or waits for it, and does not get it: nothing of the thread comes behind it.
     Block,
 }
 
 impl Op {
     /// Every operation.
-    pub const ALL: [Self; 7] =
-        [Self::Acquire, Self::Release, Self::Fork, Self::Join, Self::Precede, Self::Follow, Self::Block];
+    pub const ALL: [Self; 14] = [
+        Self::Acquire,
+        Self::Release,
+        Self::Fork,
+        Self::Join,
+        Self::Take,
+        Self::Confirm,
+        Self::FindClosed,
+        Self::Give,
+        Self::GiveAll,
+        Self::Enter,
+        Self::Close,
+        Self::Precede,
+        Self::Follow,
+        Self::Block,
+    ];
 
     /// The name in JSON.
     pub const fn name(self) -> &'static str {
@@ -382,6 +415,13 @@ impl Op {
             Self::Release => "release",
             Self::Fork => "fork",
             Self::Join => "join",
+            Self::Take => "take",
+            Self::Confirm => "confirm",
+            Self::FindClosed => "find closed",
+            Self::Give => "give",
+            Self::GiveAll => "give all",
+            Self::Enter => "enter",
+            Self::Close => "close",
             Self::Precede => "precede",
             Self::Follow => "follow",
             Self::Block => "block",

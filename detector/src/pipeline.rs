@@ -2,6 +2,7 @@
 
 mod hangs;
 mod proof;
+mod recorded;
 
 use crate::{
     analysis::{self, RawFinding, predicted},

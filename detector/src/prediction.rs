@@ -154,21 +154,24 @@ pub fn acquire(history: &History, index: u32, lock: u32) -> Option<Operation> {
         .copied()
 }
 
-/// The acquire of the lock that the thread of the operation at `index` has held for the shortest time there.
-pub fn newest_hold(history: &History, index: u32) -> Option<Operation> {
-    let thread = history.operations.get(index as usize)?.thread;
-    let mut released: Vec<u32> = Vec::new();
-    for operation in history.operations.get(..index as usize)?.iter().rev().filter(|before| before.thread == thread) {
+/// The acquires of the locks that the thread of the operation at `index` holds while it waits there, the latest first.
+pub fn holds(history: &History, index: u32) -> Vec<Operation> {
+    let (mut holds, mut released) = (Vec::new(), Vec::new());
+    // A wait gives its lock up.
+    released.extend(history.resources.passes.get(&index).copied());
+    let before = history.operations.get(..index as usize).unwrap_or_default();
+    let Some(thread) = history.operations.get(index as usize).map(|operation| operation.thread) else { return holds };
+    for operation in before.iter().rev().filter(|before| before.thread == thread) {
         match operation.kind {
             Kind::Release => released.push(operation.target),
             Kind::Acquire => match released.iter().rposition(|lock| *lock == operation.target) {
                 Some(at) => _ = released.remove(at),
-                None => return Some(*operation),
+                None => holds.push(*operation),
             },
             _ => {}
         }
     }
-    None
+    holds
 }
 
 struct Predicting<'a> {

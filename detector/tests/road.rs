@@ -2,6 +2,8 @@
 //! `deadlock-check run`, and the report is read.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where it stands, in its own functions too")]
 
+#[path = "road/nearly.rs"]
+mod nearly;
 #[path = "support/outside.rs"]
 mod outside;
 #[path = "road/watch.rs"]

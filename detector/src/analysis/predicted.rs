@@ -1,11 +1,7 @@
 //! Deadlocks of a history: what [`crate::prediction`] proves or leaves open, as findings; and proofs for cycles of locks
 //! that a recorded trace shows.
 
-mod steps;
-
-pub use steps::{Terms, steps};
-
-use super::{ALL_RECORDED, Help, RawEdge, RawFinding, RawWitness, mode_name};
+use super::{ALL_RECORDED, Help, Own, RawEdge, RawFinding, RawWitness, mode_name, steps};
 use crate::{
     finding::{Certainty, Code, Problem},
     history::{History, Kind, Target},
@@ -128,7 +124,7 @@ pub fn run(history: &History) -> (Vec<RawFinding>, Vec<Problem>) {
 
 fn proven(history: &History, distrusted: &FxHashSet<u32>, proven: &Proven) -> RawFinding {
     let Witness { schedule, blocked } = &proven.witness;
-    let witness = steps(history, &proven.witness, &steps::Own(history));
+    let witness = steps(history, &proven.witness, &mut Own(history));
     let why = why(witness.n_operations, !proven.is_sync_preserving);
     let steps = schedule.steps(history).chain(blocked.iter().copied());
     match distrusted_among(history, distrusted, steps) {

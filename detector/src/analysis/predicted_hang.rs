@@ -1,7 +1,7 @@
 //! `predicted-deadlock`: what [`crate::prediction::hangs`] finds, as findings: threads that another schedule lets wait for each
-//! other through something else than locks alone, or for a notify that came too early.
+//! other through something else than locks alone, or for a notify that came too early, or that never comes.
 
-use super::{ALL_RECORDED, Help, RawEdge, RawFinding, WhyNot, mode_name};
+use super::{ALL_RECORDED, Help, RawEdge, RawFinding, Terms, WhyNot, mode_name, steps, steps::wanted};
 use crate::{
     finding::{Certainty, Code, NOTIFIED},
     history::{History, Kind, Operation, Resource},
@@ -9,17 +9,8 @@ use crate::{
     prediction::{self, Hang, Way},
 };
 
-/// What the numbers of a history are in a model, and what is known beyond it.
-pub trait Terms {
-    /// A thread.
-    fn thread(&self, thread: u32) -> ThreadId;
-
-    /// A lock, or a resource.
-    fn object(&mut self, number: u32) -> ObjectId;
-
-    /// A thread that others wait for.
-    fn thread_object(&mut self, thread: u32) -> Option<ObjectId>;
-
+/// What the numbers of a history are in a model that takes in what it lacks, and what is known beyond it.
+pub trait Growing: Terms {
     /// A place.
     fn site(&mut self, place: u32) -> SiteId;
 
@@ -28,22 +19,17 @@ pub trait Terms {
 }
 
 /// A finding about a hang.
-pub fn finding(history: &History, hang: &Hang, terms: &mut dyn Terms) -> RawFinding {
-    let edges = match hang.way {
-        Way::Circle => circle(history, &hang.witness.blocked, terms),
-        Way::Lost | Way::Passed => alone(history, hang, terms),
+pub fn finding(history: &History, hang: &Hang, terms: &mut impl Growing) -> RawFinding {
+    let kept_away = if hang.way == Way::Passed { kept_away(history, hang) } else { None };
+    let (edges, help) = match (hang.way, kept_away) {
+        (Way::Circle, _) => (circle(history, &hang.witness.blocked, terms), Help::NotWhileHolding),
+        (_, Some(kept_away)) => (two(history, hang, kept_away, terms), Help::DropBeforeWait),
+        (_, None) => (alone(history, hang, terms), Help::NotifyWhatChanged),
     };
-    let n_steps = hang.witness.schedule.len();
-    let order = if hang.reordered.is_empty() { "" } else { ", with critical sections of a lock in another order," };
-    let replayed =
-        format!("a schedule of {n_steps} of its operations{order} was replayed step by step and ends like this");
-    let (certainty, why) = match (hang.way, terms.doubt(hang)) {
-        (Way::Passed, _) => (Certainty::Possible, SUPPOSED.to_owned()),
-        (_, Some(doubt)) => (Certainty::Possible, format!("{replayed}, but {doubt}")),
-        (_, None) if !hang.has_looked => (Certainty::Possible, format!("{replayed}, but {ELSEWHERE}")),
-        (_, None) if !hang.is_certain => (Certainty::Possible, format!("{replayed}, but {ALIVE}")),
-        (_, None) => (Certainty::Proven, replayed),
-    };
+    let mut witness = hang.witness.clone();
+    witness.blocked.extend(kept_away.map(|(_, wanting)| wanting));
+    let witness = steps(history, &witness, terms);
+    let (certainty, why) = why(history, hang, witness.n_operations, terms);
     let in_edges = |thread: &ThreadId| edges.iter().any(|edge| edge.thread == *thread);
     let thread_of = |index: &u32| terms.thread(history.operations[*index as usize].thread);
     let mut behind: Vec<ThreadId> = hang.behind.iter().map(thread_of).filter(|thread| !in_edges(thread)).collect();
@@ -57,67 +43,135 @@ pub fn finding(history: &History, hang: &Hang, terms: &mut dyn Terms) -> RawFind
         count: 1,
         edges,
         behind,
-        witness: None,
-        help: if hang.way == Way::Circle { Help::NotWhileHolding } else { Help::NotifyWhatChanged },
+        witness: Some(witness),
+        help,
     }
 }
 
-const ALIVE: &str = "other threads go on then of which it is not known what they do, though none of them has to do with \
-                     what is waited for";
-const ELSEWHERE: &str = "the thread did not look at what its lock guards before it waited: what it waits for is kept where \
-                         nothing is recorded";
-const SUPPOSED: &str = "the run went past this wait because its condition was met already; a thread that comes before it is \
-                        met waits, and in a schedule in which it does nobody ends that";
+const ALIVE: &str = "what other threads do from there on is not known; in the run they had nothing to do with what is \
+                     waited for";
+const ELSEWHERE: &str = "the thread did not look at what its lock guards before it waited: if it looked at something that is not \
+                         recorded, an atomic for example, it may not have waited";
 
-/// The edges of a circle: each thread with what it keeps from the one before.
-fn circle(history: &History, blocked: &[u32], terms: &mut dyn Terms) -> Vec<RawEdge> {
-    let n = blocked.len();
-    let edge = |at: usize| {
-        let (before, own) = (operation(history, blocked[(at + n - 1) % n]), operation(history, blocked[at]));
-        let next = operation(history, blocked[(at + 1) % n]);
-        let held = (before.kind == Kind::Acquire).then(|| {
-            let since = prediction::acquired(history, blocked[at], before.target).unwrap_or(u32::MAX);
-            (terms.object(before.target), mode_name(held_mode(history, blocked[at], before.target)), terms.site(since))
-        });
-        let holds = held.or_else(|| newest_hold(history, blocked[at], terms));
-        let could_release =
-            if own.kind == Kind::Acquire { Vec::new() } else { vec![(terms.thread(next.thread), WhyNot::InCycle)] };
-        RawEdge { thread: terms.thread(own.thread), holds, wants: Some(wants(history, own, terms)), could_release }
+const PARKED: &str = "if the thread looked at something that is not recorded before it parked, an atomic for example, it may not have \
+                      parked again";
+
+fn is_parked(history: &History, hang: &Hang) -> bool {
+    let waiting = hang.witness.blocked.first().map(|index| operation(history, *index).target);
+    waiting.is_some_and(|resource| history.resources.kind(resource) == Resource::Token)
+}
+
+/// How sure it is, and why: what was shown, and what is not known.
+fn why(history: &History, hang: &Hang, n_operations: u64, terms: &impl Growing) -> (Certainty, String) {
+    let order = if hang.reordered.is_empty() { "" } else { ", with critical sections of a lock in another order," };
+    let replayed = format!("a schedule of {n_operations} of its operations{order} was replayed and ends like this");
+    let doubt = match (hang.way, terms.doubt(hang)) {
+        (_, Some(doubt)) => format!("it is not proven, since {doubt}"),
+        (_, None) if !hang.has_looked && is_parked(history, hang) => PARKED.to_owned(),
+        (_, None) if !hang.has_looked => ELSEWHERE.to_owned(),
+        (Way::Circle | Way::Lost, None) if !hang.is_certain => ALIVE.to_owned(),
+        (Way::Circle | Way::Lost, None) => return (Certainty::Proven, replayed),
+        (Way::Passed, None) => String::new(),
     };
-    let mut edge = edge;
+    if hang.way != Way::Passed {
+        return (Certainty::Possible, format!("{replayed}; {doubt}"));
+    }
+    let doubt = if doubt.is_empty() { doubt } else { format!("; {doubt}") };
+    let why = format!(
+        "in the run the condition was met already when the thread came; a schedule of {n_operations} of its operations \
+         was replayed in which it comes earlier and waits, and ends like this; not known is whether the condition is not met \
+         that early{doubt}"
+    );
+    (Certainty::Possible, why)
+}
+
+/// The edges of a circle: each thread with the lock that it keeps from the one before, if it is a lock.
+fn circle(history: &History, blocked: &[u32], terms: &mut impl Growing) -> Vec<RawEdge> {
+    let n = blocked.len();
+    let mut edge = |at: usize| {
+        let (before, own) = (operation(history, blocked[(at + n - 1) % n]), operation(history, blocked[at]));
+        let next = blocked[(at + 1) % n];
+        let held = prediction::acquire(history, blocked[at], before.target).filter(|_| before.kind == Kind::Acquire);
+        let help = help_behind(history, own, next);
+        let next = terms.thread(operation(history, next).thread);
+        RawEdge {
+            thread: terms.thread(own.thread),
+            holds: held.and_then(|acquire| hold(acquire, terms)),
+            wants: Some(wants(history, own, terms)),
+            could_release: help.map(|help| (next, WhyNot::InCycleBefore(terms.site(help.place)))).into_iter().collect(),
+        }
+    };
     (0..n).map(&mut edge).collect()
 }
 
-/// The edge of a thread that nobody wakes, and of who tried; and of those that wait for what it holds meanwhile.
-fn alone(history: &History, hang: &Hang, terms: &mut dyn Terms) -> Vec<RawEdge> {
-    let Some(index) = hang.witness.blocked.first().copied() else { return Vec::new() };
-    let own = operation(history, index);
-    let mut edges = vec![RawEdge {
+/// What the thread of the operation at `index` does behind it that ends such a wait, first of all.
+fn help_behind(history: &History, wait: Operation, index: u32) -> Option<Operation> {
+    let thread = operation(history, index).thread;
+    let helps = |kind: Kind| match wait.kind {
+        Kind::Take => matches!(kind, Kind::Give | Kind::GiveAll),
+        Kind::FindClosed => kind == Kind::Close,
+        Kind::Give | Kind::Confirm => kind == Kind::Take,
+        _ => false,
+    };
+    let mut behind = history.operations.get(index as usize..)?.iter().filter(|operation| operation.thread == thread);
+    behind.find(|operation| operation.target == wait.target && helps(operation.kind)).copied()
+}
+
+/// The edge of a thread that nobody wakes, and of who tried.
+fn alone(history: &History, hang: &Hang, terms: &mut impl Growing) -> Vec<RawEdge> {
+    let waiting = hang.witness.blocked.first().map(|index| {
+        let held = prediction::holds(history, *index).first().copied();
+        RawEdge {
+            holds: held.and_then(|acquire| hold(acquire, terms)),
+            ..waits(history, operation(history, *index), terms)
+        }
+    });
+    let early = hang.too_early.map(|give| operation(history, give)).map(|give| RawEdge {
+        thread: terms.thread(give.thread),
+        holds: None,
+        wants: Some((terms.object(give.target), NOTIFIED, terms.site(give.place))),
+        could_release: Vec::new(),
+    });
+    waiting.into_iter().chain(early).collect()
+}
+
+/// The edges of a thread that waits with a lock in its hands, and of one that wants this.
+fn two(history: &History, hang: &Hang, (held, wanting): (Operation, u32), terms: &mut impl Growing) -> Vec<RawEdge> {
+    let waiting = hang
+        .witness
+        .blocked
+        .first()
+        .map(|index| RawEdge { holds: hold(held, terms), ..waits(history, operation(history, *index), terms) });
+    waiting.into_iter().chain([waits(history, operation(history, wanting), terms)]).collect()
+}
+
+/// What a thread keeps while it waits so that another one cannot go on, and where that one is; best one that would notify.
+fn kept_away(history: &History, hang: &Hang) -> Option<(Operation, u32)> {
+    let index = hang.witness.blocked.first().copied()?;
+    let condition = operation(history, index).target;
+    let held = prediction::holds(history, index);
+    let notifies = |thread: u32| {
+        history.operations.iter().any(|operation| {
+            (operation.thread, operation.target) == (thread, condition)
+                && matches!(operation.kind, Kind::Give | Kind::GiveAll)
+        })
+    };
+    let wanting = hang.behind.iter().filter_map(|index| {
+        let wanting = operation(history, *index);
+        let held = held.iter().find(|held| held.target == wanting.target && wanting.kind == Kind::Acquire)?;
+        Some((*held, *index))
+    });
+    wanting.min_by_key(|(_, index)| (!notifies(operation(history, *index).thread), *index))
+}
+
+/// The edge of a thread that waits.
+fn waits(history: &History, own: Operation, terms: &mut impl Growing) -> RawEdge {
+    RawEdge {
         thread: terms.thread(own.thread),
-        holds: newest_hold(history, index, terms),
+        holds: None,
         wants: Some(wants(history, own, terms)),
         could_release: Vec::new(),
-    }];
-    if let Some(give) = hang.too_early.map(|give| operation(history, give)) {
-        edges.push(RawEdge {
-            thread: terms.thread(give.thread),
-            holds: None,
-            wants: Some((Some(terms.object(give.target)), NOTIFIED, terms.site(give.place))),
-            could_release: Vec::new(),
-        });
     }
-    for index in &hang.behind {
-        let own = operation(history, *index);
-        if own.kind == Kind::Acquire {
-            edges.push(RawEdge {
-                thread: terms.thread(own.thread),
-                holds: newest_hold(history, *index, terms),
-                wants: Some(wants(history, own, terms)),
-                could_release: Vec::new(),
-            });
-        }
-    }
-    edges
 }
 
 fn operation(history: &History, index: u32) -> Operation {
@@ -125,26 +179,16 @@ fn operation(history: &History, index: u32) -> Operation {
 }
 
 /// What an operation waits for, how, and where.
-fn wants(history: &History, operation: Operation, terms: &mut dyn Terms) -> (Option<ObjectId>, &'static str, SiteId) {
-    let site = terms.site(operation.place);
-    match operation.kind {
-        Kind::Acquire => (Some(terms.object(operation.target)), mode_name(operation.mode), site),
-        Kind::Join => (terms.thread_object(operation.target), "join", site),
-        Kind::Await => (None, "scope end", site),
-        Kind::Give | Kind::Confirm => (Some(terms.object(operation.target)), "send", site),
-        _ if matches!(history.resources.kind(operation.target), Resource::Channel { .. }) => {
-            (Some(terms.object(operation.target)), "receive", site)
-        }
-        _ => (Some(terms.object(operation.target)), "wait", site),
-    }
+fn wants(
+    history: &History,
+    operation: Operation,
+    terms: &mut impl Growing,
+) -> (Option<ObjectId>, &'static str, SiteId) {
+    let (object, how) = wanted(history, &operation, terms);
+    (object, how, terms.site(operation.place))
 }
 
-/// What the thread of an operation has held for the shortest time there.
-fn newest_hold(history: &History, index: u32, terms: &mut dyn Terms) -> Option<(ObjectId, &'static str, SiteId)> {
-    let acquire = prediction::newest_hold(history, index)?;
-    Some((terms.object(acquire.target), mode_name(acquire.mode), terms.site(acquire.place)))
-}
-
-fn held_mode(history: &History, index: u32, lock: u32) -> trace_format::Mode {
-    prediction::acquire(history, index, lock).map_or(trace_format::Mode::Exclusive, |acquire| acquire.mode)
+/// What was acquired, how, and where.
+fn hold(acquire: Operation, terms: &mut impl Growing) -> Option<(ObjectId, &'static str, SiteId)> {
+    Some((terms.object(acquire.target)?, mode_name(acquire.mode), terms.site(acquire.place)))
 }

@@ -1,6 +1,7 @@
 //! The sentences: titles that name locks and threads, and help that names what to change.
 
 mod hang;
+mod predicted;
 
 use crate::{
     analysis::{Help, WhyNot},
@@ -15,7 +16,7 @@ pub(super) fn title(finding: &Finding, help: Help) -> String {
     match finding.code {
         Code::Stall => return stall_title(finding),
         Code::Deadlock => return hang::deadlock_title(finding, help),
-        Code::PredictedDeadlock => return hang::predicted_title(finding, help),
+        Code::PredictedDeadlock => return predicted::title(finding, help),
         Code::LostWakeup => return hang::lost_wakeup_title(finding),
         Code::AbandonedLock => return hang::abandoned_lock_title(finding),
         Code::AbandonedChannel => return hang::abandoned_channel_title(finding),
@@ -111,9 +112,13 @@ pub(super) fn help(finding: &Finding, help: Help) -> String {
             let (held, wanted) = first.map(sides).unwrap_or_default();
             format!("drop the guard taken {held} before locking again {wanted}, or pass it on to where it is needed")
         }
+        Help::NotWhileHolding | Help::DropBeforeWait if finding.code == Code::PredictedDeadlock => {
+            predicted::help(finding, help)
+        }
         Help::SendFirst
         | Help::NoUpgrade
         | Help::NotWhileHolding
+        | Help::DropBeforeWait
         | Help::NotifyWhatChanged
         | Help::LetAllArrive
         | Help::DropBeforeEnd
@@ -130,7 +135,7 @@ pub(super) const fn why_not(why_not: WhyNot) -> &'static str {
         WhyNot::Ended => "it has ended",
         WhyNot::Waits => "it waits itself",
         WhyNot::WaitsForItself => "it waits for itself",
-        WhyNot::InCycle => "it waits in this cycle itself",
+        WhyNot::InCycle | WhyNot::InCycleBefore(_) => "it waits in this cycle itself",
         WhyNot::ForFirstRead => "it waits for the first read to end",
         WhyNot::BehindWriter => "it waits behind the writer",
     }
@@ -145,6 +150,14 @@ pub(super) fn waits_itself(object: Option<&Object>) -> String {
         Some(Object { kind, .. }) if kind == "thread" => "it waits for another thread".to_owned(),
         Some(Object { reference, .. }) => format!("it waits for `{reference}`"),
         None => why_not(WhyNot::Waits).to_owned(),
+    }
+}
+
+/// The same of a thread that waits in a cycle, and only behind that, at a place, would end a wait.
+pub(super) fn waits_before(mode: &str, object: Option<&Object>, place: &Place) -> String {
+    match predicted::owed(Some(mode), object) {
+        Some(owed) => format!("it waits itself before it {} ({})", owed.does, place.name()),
+        None => why_not(WhyNot::InCycle).to_owned(),
     }
 }
 

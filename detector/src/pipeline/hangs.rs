@@ -1,14 +1,14 @@
 //! Hangs that other schedules of a run reach, in the terms of its model.
 
-use super::Of;
+use super::{Of, recorded::Recorded};
 use crate::{
     analysis::{
-        RawFinding,
-        predicted_hang::{self, Terms},
+        Own, RawFinding,
+        predicted_hang::{self, Growing},
     },
     finding::Problem,
     history::{History, Kind},
-    model::{self, Model, ObjectId, ProcessId, Replayable, SiteId, ThreadId},
+    model::{self, Model, ProcessId, Replayable, SiteId},
     prediction::{self, Hang, Hangs, Way},
     source::Trace,
 };
@@ -30,7 +30,7 @@ pub(super) fn find(model: &mut Cow<'_, Model>, of: &Of, hung: &[ProcessId]) -> (
         Of::History(history) => {
             let hangs = prediction::hangs(history);
             is_cut_short |= hangs.is_cut_short;
-            let mut terms = OfHistory { history };
+            let mut terms = Own(history);
             findings.extend(hangs.found.iter().map(|hang| predicted_hang::finding(history, hang, &mut terms)));
         }
         Of::Trace(trace) => {
@@ -75,7 +75,7 @@ fn in_process(hangs: Hangs, of: &Replayable, trace: &Trace, model: &mut Cow<'_, 
     if hangs.is_empty() {
         return Vec::new();
     }
-    let mut terms = OfProcess { of, trace, model: model.to_mut() };
+    let mut terms = Recorded { of, trace, model: model.to_mut() };
     hangs.iter().map(|hang| predicted_hang::finding(&of.history, hang, &mut terms)).collect()
 }
 
@@ -85,59 +85,13 @@ fn has_work(history: &History, thread: u32) -> bool {
     own.any(|operation| !matches!(operation.kind, Kind::Write | Kind::Branch | Kind::Await))
 }
 
-struct OfProcess<'a> {
-    of: &'a Replayable,
-    trace: &'a Trace,
-    model: &'a mut Model,
-}
-
-impl Terms for OfProcess<'_> {
-    fn thread(&self, thread: u32) -> ThreadId {
-        self.of.thread(thread)
-    }
-
-    fn object(&mut self, number: u32) -> ObjectId {
-        self.of.object_in(self.trace, self.model, number)
-    }
-
-    fn thread_object(&mut self, thread: u32) -> Option<ObjectId> {
-        self.of.thread_in(self.trace, self.model, thread)
-    }
-
-    fn site(&mut self, place: u32) -> SiteId {
-        self.of.site_in(self.trace, self.model, place)
-    }
-
-    fn doubt(&self, hang: &Hang) -> Option<String> {
-        let doubt = self.of.doubt(self.model, hang.witness.schedule.steps(&self.of.history))?;
-        Some(doubt.to_owned())
-    }
-}
-
-/// Of a trace in another form: all is numbered in the model as in the history.
-struct OfHistory<'a> {
-    history: &'a History,
-}
-
-impl Terms for OfHistory<'_> {
-    fn thread(&self, thread: u32) -> ThreadId {
-        ThreadId(thread)
-    }
-
-    fn object(&mut self, number: u32) -> ObjectId {
-        ObjectId(number)
-    }
-
-    fn thread_object(&mut self, thread: u32) -> Option<ObjectId> {
-        Some(model::thread_object(self.history, thread))
-    }
-
+impl Growing for Own<'_> {
     fn site(&mut self, place: u32) -> SiteId {
         model::site_of(place)
     }
 
     fn doubt(&self, hang: &Hang) -> Option<String> {
-        let steps = hang.witness.schedule.steps(self.history).chain(hang.witness.blocked.iter().copied());
-        crate::analysis::predicted::distrusted_lock(self.history, steps)
+        let steps = hang.witness.schedule.steps(self.0).chain(hang.witness.blocked.iter().copied());
+        crate::analysis::predicted::distrusted_lock(self.0, steps)
     }
 }

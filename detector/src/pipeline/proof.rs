@@ -1,14 +1,14 @@
 //! Proofs for the cycles of a recorded trace: its processes as histories, and what is found there in the model's terms.
 
+use super::recorded::Recorded;
 use crate::{
     analysis::{
-        RawFinding, RawPlace,
-        predicted::{self, Proof, Terms},
+        self, RawFinding,
+        predicted::{self, Proof},
     },
     finding::Code,
-    history::{Kind, Operation},
-    model::{self, Model, ObjectId, ProcessId, Replayable, ThreadId},
-    prediction::{self, Proven, Witness, witness::Counts},
+    model::{self, Model, ProcessId, Replayable},
+    prediction::{self, Proven, Witness},
     source::Trace,
 };
 use std::collections::BTreeSet;
@@ -52,47 +52,6 @@ fn proof(proven: &Proven, of: &Replayable, trace: &Trace, model: &Model) -> Opti
         Some((of.thread(wanting.thread), at(held, since)?, at(wanting.target, wanting.place)?))
     };
     let links = blocked.iter().enumerate().map(link).collect::<Option<_>>()?;
-    let witness = predicted::steps(&of.history, &proven.witness, &Recorded { of, trace, model });
+    let witness = analysis::steps(&of.history, &proven.witness, &mut Recorded { of, trace, model });
     Some(Proof { links, witness, is_reordered: !proven.is_sync_preserving, doubt })
-}
-
-/// A history that was made of a recorded process.
-struct Recorded<'a> {
-    of: &'a Replayable,
-    trace: &'a Trace,
-    model: &'a Model,
-}
-
-impl Counts for Recorded<'_> {
-    fn counts(&self, operation: &Operation) -> bool {
-        match operation.kind {
-            // What a lock guards was not recorded by itself.
-            Kind::Read | Kind::Write => self.is_message(operation.target),
-            Kind::Branch => false,
-            _ => true,
-        }
-    }
-
-    fn is_message(&self, variable: u32) -> bool {
-        self.of.is_message(variable)
-    }
-}
-
-impl Terms for Recorded<'_> {
-    fn thread(&self, thread: u32) -> ThreadId {
-        self.of.thread(thread)
-    }
-
-    fn object(&self, lock: u32) -> Option<ObjectId> {
-        self.of.lock(self.model, lock)
-    }
-
-    fn place(&self, operation: &Operation, acquired: Option<&Operation>) -> Option<RawPlace> {
-        if let Some(spot) = self.of.spot(self.trace, operation.place) {
-            return Some(RawPlace::Spot(Box::new(spot)));
-        }
-        // Where one guard was dropped that was acquired there, others most likely are.
-        let acquired = self.of.site(self.trace, self.model, acquired?.place)?;
-        self.model.released.get(&acquired).copied().map(RawPlace::Site)
-    }
 }

@@ -4,13 +4,14 @@
 //!
 //! * the operations that block, last;
 //! * what the blocked threads hold by then, and who started these threads, and those that started them;
-//! * the latest sections of the locks that the deadlock is about, and the latest messages to its threads.
+//! * the latest sections of the locks that the deadlock is about, what was last given to and taken from other things that it
+//!   is about, and the latest messages to its threads.
 //!
 //! One pass, in the memory of a replay; the schedule itself can be forgotten afterwards.
 
 use super::Witness;
 use crate::history::{History, Kind, Operation, Target};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 
 /// Sections and messages that are shown beside what makes the deadlock.
@@ -24,8 +25,8 @@ const OTHER_THREADS_MAX: usize = 6;
 
 /// What a history leaves to those who made it.
 pub trait Counts {
-    /// Whether people would call it an operation. What is none of them has no number, and is not shown.
-    fn counts(&self, operation: &Operation) -> bool;
+    /// Whether people would call this one, by its index, an operation. What is none of them has no number, and is not shown.
+    fn counts(&self, index: u32) -> bool;
 
     /// Whether a write of this variable and the reads that see it stand for something that one thread does before another
     /// one goes on: a start, an end, a message.
@@ -69,6 +70,23 @@ pub struct Shown {
     pub n_operations: u32,
 }
 
+/// What was given or taken by the event of which this write, or read, of a message is a part.
+pub fn given_or_taken(history: &History, message: u32) -> Option<u32> {
+    let of = history.operations.get(message as usize)?;
+    let before = (0..message).rev().map_while(|at| Some((at, history.operations.get(at as usize)?)));
+    let mut own = before.take_while(|(_, operation)| operation.thread == of.thread);
+    let (at, operation) = own.find(|(_, operation)| !matches!(operation.kind, Kind::Read | Kind::Await))?;
+    let is_moved = operation.kind.target() == Target::Resource && !matches!(operation.kind, Kind::Open | Kind::Pass);
+    (is_moved && operation.place == of.place).then_some(at)
+}
+
+/// The release that is one with the begin of a wait.
+pub fn gives_up(history: &History, enter: u32) -> Option<&Operation> {
+    let begins = history.operations.get(enter as usize).filter(|operation| operation.kind == Kind::Enter)?;
+    let release = history.operations.get(enter as usize + 1)?;
+    (release.kind == Kind::Release && release.thread == begins.thread).then_some(release)
+}
+
 /// Chooses what of a witness is shown.
 pub fn show(history: &History, witness: &Witness, counts: &impl Counts) -> Shown {
     let mut cut = Cut::new(history, witness, counts);
@@ -98,6 +116,8 @@ struct Cut<'a, C> {
     /// Whether a thread is blocked, and whether a lock is what one of those wants: asked at each step.
     blocked: Vec<bool>,
     locks: Vec<bool>,
+    /// What else these threads wait for.
+    resources: FxHashSet<u32>,
     /// By lock, of threads that are blocked, and of locks that are wanted: the acquires that nothing has ended yet, oldest
     /// first.
     holds: FxHashMap<u32, Vec<Step>>,
@@ -113,13 +133,21 @@ struct Cut<'a, C> {
 impl<'a, C: Counts> Cut<'a, C> {
     fn new(history: &'a History, witness: &'a Witness, counts: &'a C) -> Self {
         let blocked = witness.blocked.iter().filter_map(|index| history.operations.get(*index as usize));
-        let wanted = blocked.clone().filter(|operation| operation.kind.target() == Target::Lock);
+        let wanted = |kind| {
+            let is_of = move |operation: &&Operation| operation.kind.target() == kind;
+            blocked.clone().filter(is_of).map(|operation| operation.target)
+        };
+        // What a condition is kept under.
+        let kept = witness.blocked.iter().filter_map(|index| history.resources.passes.get(index)).copied();
+        let locks = marked(history.locks.len(), wanted(Target::Lock).chain(kept));
+        let resources = wanted(Target::Resource).collect();
         Self {
             history,
             witness,
             counts,
             n_operations: 0,
-            locks: marked(history.locks.len(), wanted.map(|operation| operation.target)),
+            locks,
+            resources,
             blocked: marked(history.threads.len(), blocked.map(|operation| operation.thread)),
             holds: FxHashMap::default(),
             messages: Vec::new(),
@@ -131,7 +159,9 @@ impl<'a, C: Counts> Cut<'a, C> {
 
     fn step(&mut self, index: u32) {
         let Some(operation) = self.history.operations.get(index as usize) else { return };
-        self.n_operations += u32::from(self.counts.counts(operation) && !self.begins(operation));
+        // A wait that the run went past is one in this schedule.
+        let is_wait = operation.kind == Kind::Pass && self.witness.blocked.contains(&index);
+        self.n_operations += u32::from(is_wait || self.counts.counts(index) && !self.begins(operation));
         let step = Step { number: self.n_operations, index, what: What::Happens };
         match operation.kind {
             Kind::Acquire => self.acquire(operation, step),
@@ -147,7 +177,20 @@ impl<'a, C: Counts> Cut<'a, C> {
                 }
                 self.messages[place] = (index, step.number);
             }
-            Kind::Read if self.counts.is_message(operation.target) => self.receive(operation, step),
+            Kind::Read | Kind::Await if self.counts.is_message(operation.target) => self.receive(operation, step),
+            Kind::Pass if is_wait => {
+                let lock = self.history.resources.passes.get(&index).copied();
+                self.wait(operation, lock, step);
+            }
+            Kind::Enter if self.resources.contains(&operation.target) => {
+                let lock = gives_up(self.history, index).map(|release| release.target);
+                self.wait(operation, lock, step);
+            }
+            Kind::Take | Kind::Confirm | Kind::FindClosed | Kind::Give | Kind::GiveAll | Kind::Enter | Kind::Close
+                if self.resources.contains(&operation.target) =>
+            {
+                self.add_context(step);
+            }
             _ => {}
         }
         if let Some(has_begun) = self.has_begun.get_mut(operation.thread as usize) {
@@ -182,6 +225,20 @@ impl<'a, C: Counts> Cut<'a, C> {
         }
     }
 
+    /// A thread begins to wait, and gives its lock up.
+    fn wait(&mut self, operation: &Operation, lock: Option<u32>, step: Step) {
+        let history = self.history;
+        let is_of_thread = |hold: &Step| {
+            history.operations.get(hold.index as usize).is_some_and(|acquire| acquire.thread == operation.thread)
+        };
+        let holds = lock.and_then(|lock| self.holds.get_mut(&lock));
+        let acquire = holds.and_then(|holds| Some(holds.remove(holds.iter().rposition(is_of_thread)?)));
+        if let Some(acquire) = acquire {
+            self.add_context(acquire);
+        }
+        self.add_context(step);
+    }
+
     /// A thread goes on, since another one did something.
     fn receive(&mut self, operation: &Operation, step: Step) {
         let Some((index, number)) = self.messages.get(operation.target as usize).copied().filter(|(_, n)| *n > 0)
@@ -196,14 +253,20 @@ impl<'a, C: Counts> Cut<'a, C> {
             let what = What::Starts(operation.thread);
             self.starts.entry(operation.thread).or_insert(Step { number, index, what });
         } else if self.is_blocked(operation.thread) {
-            self.add_context(Step { number, index, what: What::Precedes(operation.thread) });
-            self.add_context(Step { what: What::Follows(sender), ..step });
+            let sent = Step { number, index, what: What::Precedes(operation.thread) };
+            let told = |step: Step| match given_or_taken(self.history, step.index) {
+                Some(index) => Step { index, what: What::Happens, ..step },
+                None => step,
+            };
+            let (sent, received) = (told(sent), told(Step { what: What::Follows(sender), ..step }));
+            self.add_context(sent);
+            self.add_context(received);
         }
     }
 
     /// Whether a thread begins with this, as what starts it says already.
     fn begins(&self, operation: &Operation) -> bool {
-        operation.kind == Kind::Read
+        matches!(operation.kind, Kind::Read | Kind::Await)
             && self.counts.is_message(operation.target)
             && self.has_begun.get(operation.thread as usize).is_some_and(|has_begun| !has_begun)
     }

@@ -95,7 +95,6 @@ fn edge_title(finding: &Finding, edge: &Edge) -> String {
 /// Snippets and stacks of one edge; what it wants is left out if `with_want` says that this was shown already.
 fn edge_elements<'f>(finding: &'f Finding, edge: &'f Edge, with_want: bool) -> Vec<Element<'f>> {
     let thread = words::thread(finding, edge);
-    let wants = words::wants(finding, edge);
     let mut marks = Vec::new();
     if let Some(place) = &edge.held_at {
         let label = format!("`{thread}` {}", words::holds_since_here(finding, edge));
@@ -107,14 +106,18 @@ fn edge_elements<'f>(finding: &'f Finding, edge: &'f Edge, with_want: bool) -> V
         let label = if is_kernel {
             format!("the last that was recorded of `{thread}` is here")
         } else {
-            format!("{and}{wants} here")
+            format!("{and}{}", words::wants_here(finding, edge))
         };
         marks.push(snippet::Mark { place, label, is_primary: true });
     }
     let mut elements = snippet::elements(marks);
     elements.extend(stack(&format!("`{thread}` {} here", words::took(finding, edge)), &edge.held_stack));
     if with_want {
-        let title = if is_kernel { format!("`{thread}` was here") } else { format!("`{thread}` {wants} here") };
+        let title = if is_kernel {
+            format!("`{thread}` was here")
+        } else {
+            format!("`{thread}` {}", words::wants_here(finding, edge))
+        };
         elements.extend(stack(&title, &edge.wanted_stack));
     }
     if with_want && finding.code != Code::LockOrder {
@@ -126,7 +129,9 @@ fn edge_elements<'f>(finding: &'f Finding, edge: &'f Edge, with_want: bool) -> V
 /// Who could have ended a wait, and why they cannot; in a cycle that is the other edges.
 fn helpers<'f>(finding: &'f Finding, edge: &Edge) -> Option<Element<'f>> {
     let is_shown = |idx: usize| finding.edges.iter().any(|edge| edge.thread == idx && edge.is_waiting());
-    let others = edge.could_release.iter().filter(|releaser| finding.code == Code::Stall || !is_shown(releaser.thread));
+    // A prediction names only those of whom it says where they would have done it.
+    let names_all = matches!(finding.code, Code::Stall | Code::PredictedDeadlock);
+    let others = edge.could_release.iter().filter(|releaser| names_all || !is_shown(releaser.thread));
     let name = |idx: usize| finding.threads.get(idx).map_or("?", |thread| thread.name.as_str());
     let lines: Vec<String> = others
         .map(|releaser| format!("`{}` could end this wait, but {}", name(releaser.thread), releaser.why_not))

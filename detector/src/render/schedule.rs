@@ -39,17 +39,9 @@ fn schedule(finding: &Finding, witness: &Witness, width: usize, colored: bool) -
     let layouts = [Table::with_places, Table::with_places_apart];
     let fits = |lines: &Vec<String>| lines.iter().all(|line| line.chars().count() <= width);
     let body = layouts.iter().map(|layout| layout(&table)).find(fits).unwrap_or_else(|| table.as_list());
-    let head = words::schedule_title(witness);
-    let body = body.into_iter().map(|line| if colored { paint(&line) } else { line });
+    let head = words::schedule_title(finding, witness);
+    let body = body.into_iter().map(|line| if colored { words::paint(&line) } else { line });
     [head, String::new()].into_iter().chain(body).collect()
-}
-
-/// What blocks is red, for those who see it.
-fn paint(line: &str) -> String {
-    match line.split_once(words::BLOCKS) {
-        Some((before, after)) => format!("{before}\x1b[1m\x1b[91m{}\x1b[0m{after}", words::BLOCKS),
-        None => line.to_owned(),
-    }
 }
 
 /// The threads that do something, in the order of their numbers.

@@ -3,10 +3,12 @@
 mod step;
 
 pub(super) use self::step::{
-    BLOCKS, does, dropped, more_operations, no_schedule, schedule_title, short_name, step_place,
+    does, dropped, more_operations, no_schedule, paint, schedule_title, short_name, step_place,
 };
 
-use crate::finding::{Certainty, Code, Edge, Finding, Frame, NOTIFIED, Object, Place, ProgramEnd, Report};
+use crate::finding::{
+    Certainty, Code, Edge, Finding, Frame, NOTIFIED, Object, Place, ProgramEnd, RECEIVE_OR_END, Report,
+};
 
 /// What a finding is, in two words at most.
 pub(super) fn verdict(finding: &Finding) -> &'static str {
@@ -26,6 +28,10 @@ pub(super) fn certainty(finding: &Finding) -> String {
     if finding.code == Code::Stall {
         // Neither ruled out nor predicted: this was the state of the program.
         return format!("{}: {}", finding.certainty.name(), finding.why);
+    }
+    if (finding.code, finding.certainty) == (Code::PredictedDeadlock, Certainty::Possible) {
+        // What was shown, and what is not known.
+        return format!("possible: {}", finding.why);
     }
     let meaning = match finding.certainty {
         Certainty::Observed => "observed: this happened",
@@ -99,12 +105,52 @@ pub(super) fn wants(finding: &Finding, edge: &Edge) -> String {
         return format!("waits for nothing that was recorded: the system says {state}");
     }
     let object = object(finding, edge.wants);
+    match edge.wanted_mode.as_deref() {
+        Some(NOTIFIED) => format!("{}{}", notified(finding, edge), too_early(finding, edge)),
+        mode => waits(object, mode),
+    }
+}
+
+/// The same with the word `here`, below the place.
+pub(super) fn wants_here(finding: &Finding, edge: &Edge) -> String {
+    match edge.wanted_mode.as_deref() {
+        Some(NOTIFIED) => format!("{} here{}", notified(finding, edge), too_early(finding, edge)),
+        _ => format!("{} here", wants(finding, edge)),
+    }
+}
+
+/// ``notified `c` ``; ``notifies `c` `` if that is only what could be.
+fn notified(finding: &Finding, edge: &Edge) -> String {
+    let object = object(finding, edge.wants);
+    let reference = object.map_or("?", |object| object.reference.as_str());
+    match (finding.code, object) {
+        (Code::PredictedDeadlock, Some(Object { kind, label: None, .. })) if kind == "thread" => {
+            "unparks that thread".to_owned()
+        }
+        (Code::PredictedDeadlock, Some(Object { kind, .. })) if kind == "thread" => format!("unparks `{reference}`"),
+        (Code::PredictedDeadlock, _) => format!("notifies `{reference}`"),
+        (_, Some(Object { kind, .. })) if kind == "thread" => format!("notified thread `{reference}`"),
+        _ => format!("notified `{reference}`"),
+    }
+}
+
+fn too_early(finding: &Finding, edge: &Edge) -> &'static str {
+    let is_thread = object(finding, edge.wants).is_some_and(|object| object.kind == "thread");
+    match (finding.code, is_thread) {
+        (Code::PredictedDeadlock, true) => ", which may come before it has parked for the unpark before",
+        (Code::PredictedDeadlock, false) => ", which may come before the wait",
+        _ => " too early",
+    }
+}
+
+/// What a thread waits for, and how.
+fn waits(object: Option<&Object>, mode: Option<&str>) -> String {
     let reference = match object {
         None => "something that was not recorded".to_owned(),
         Some(Object { kind, label: Some(_), reference, .. }) if kind == "thread" => format!("thread `{reference}`"),
         Some(Object { reference, .. }) => format!("`{reference}`"),
     };
-    match (edge.wanted_mode.as_deref(), object) {
+    match (mode, object) {
         (Some("wait"), Some(Object { kind, .. })) if kind == "thread" => "is parked".to_owned(),
         (Some("wait"), Some(Object { kind, .. })) if kind == "condvar" => {
             format!("waits to be notified through {reference}")
@@ -116,13 +162,16 @@ pub(super) fn wants(finding: &Finding, edge: &Edge) -> String {
             format!("waits for a permit of {reference}")
         }
         (Some("wait"), Some(Object { kind, .. })) if kind == "latch" => format!("waits for {reference} to open"),
-        (Some(NOTIFIED), _) => format!("notified {reference} too early"),
         (Some("upgrade"), _) => format!("wants {reference} for writing"),
         (Some("wait"), _) => format!("waits for {reference}"),
         (Some("scope end"), _) => "waits for the threads of its scope to end".to_owned(),
         (Some("send"), _) => format!("waits for room in {reference}"),
+        (Some(RECEIVE_OR_END), _) => format!("waits for a message from {reference}, or its end"),
         (Some("receive"), Some(_)) => format!("waits for a message from {reference}"),
         (Some("receive"), None) => "waits for a message".to_owned(),
+        (Some("join"), Some(Object { kind, label: None, .. })) if kind == "thread" => {
+            "waits for another thread to end".to_owned()
+        }
         (Some("join"), _) => format!("waits for {reference} to end"),
         (mode, Some(object)) => format!("wants {reference}{}", purpose(object, mode)),
         (_, None) => format!("waits for {reference}"),

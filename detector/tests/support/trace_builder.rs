@@ -8,13 +8,16 @@
 //!
 //! `acq read try tryread req block rel down | fork t join t scoped t scope_end body_end end | send C recv C
 //! sent C drop C disconnected C rdrop C refused C | notify K wake K | unpark t park | look A | lost`
+//!
+//! `unbounded C` says so of a channel. `wait K A` waits with the mutex A in hand, `woken K A` goes on from that; `pass K A` would have
+//! waited.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 use trace_format::{
-    Event, Flags, Kind, LocationId, Mode, ObjectId, ObjectKind, SiteId, StackId,
+    Event, Flags, Kind, LocationId, MESSAGE_MAX, Mode, ObjectId, ObjectKind, SiteId, StackId,
     chunk::{self, CHUNK_ALIGN, ChunkKind, HEADER_WORDS},
     dictionary::{Addresses, Record},
     process::{self, HEADER_BYTES},
@@ -104,8 +107,29 @@ impl Process {
             "acq" | "read" | "try" | "tryread" | "req" | "block" | "rel" | "down" => {
                 self.lock(thread, verb, name, site);
             }
-            "fork" | "join" | "scoped" | "scope_end" | "body_end" | "end" => self.life(thread, verb, name),
-            _ => self.message(thread, verb, name),
+            "fork" | "join" | "scoped" | "scope_end" | "body_end" | "end" => self.life(thread, verb, name, site),
+            "wait" | "woken" | "pass" => self.condition(thread, verb, name, site),
+            _ => self.message(thread, verb, name, site),
+        }
+    }
+
+    /// A condition variable and its mutex.
+    fn condition(&mut self, thread: &str, verb: &str, names: &str, site: u32) {
+        let (name, mutex) = names.split_once(' ').expect("a condition variable and a mutex");
+        let number = self.numbers.get(name).copied().unwrap_or(0);
+        match verb {
+            "wait" => {
+                self.lock(thread, "rel", &format!("{mutex}~rf"), site);
+                self.emit(thread, Kind::WAIT, Flags::NONE, site, name, 1);
+            }
+            "woken" => {
+                self.emit(thread, Kind::WAKE, Flags::NONE, site, name, number);
+                self.lock(thread, "acq", mutex, site);
+            }
+            _ => {
+                let mutex = self.object(thread, mutex);
+                self.emit(thread, Kind::PASS, Flags::NONE, site, name, mutex.0);
+            }
         }
     }
 
@@ -157,10 +181,12 @@ impl Process {
                 let flag = |flags: Flags, touch| match touch {
                     'r' => flags.with(Flags::READ),
                     'w' => flags.with(Flags::WROTE),
+                    'f' => flags.with(Flags::FOR_WAIT),
                     _ => flags.with(Flags::LATE),
                 };
                 let flags = touched.chars().fold(mode.flags(), flag);
-                self.push(thread, Event::new(Kind::RELEASE, flags, 0, object, seq));
+                let site = if flags.has(Flags::FOR_WAIT) { site } else { 0 };
+                self.push(thread, Event::new(Kind::RELEASE, flags, site, object, seq));
                 let holds = &mut self.threads.get_mut(thread).expect("it began").slot.holds;
                 let place = holds.iter().rposition(|hold| hold.object() == object).expect("a hold per acquire");
                 holds.remove(place);
@@ -192,24 +218,26 @@ impl Process {
         }
     }
 
-    fn life(&mut self, thread: &str, verb: &str, name: &str) {
+    fn life(&mut self, thread: &str, verb: &str, name: &str, site: u32) {
+        self.sites = self.sites.max(site);
         match verb {
             "fork" | "scoped" => {
                 let (flags, seq) = if verb == "fork" { (Flags::NONE, 0) } else { (Flags::SCOPED, SCOPE) };
-                self.emit(thread, Kind::FORK, flags, 0, name, seq);
+                self.emit(thread, Kind::FORK, flags, site, name, seq);
                 self.threads.entry(name.to_owned()).or_default().forked = true;
             }
-            "join" => self.emit(thread, Kind::JOIN, Flags::NONE, 0, name, 0),
+            "join" => self.emit(thread, Kind::JOIN, Flags::NONE, site, name, 0),
             "scope_end" => self.push(thread, Event::new(Kind::SCOPE_END, Flags::NONE, 0, ObjectId::NONE, SCOPE)),
-            "body_end" => self.emit(thread, Kind::BODY_END, Flags::NONE, 0, thread, 0),
+            "body_end" => self.emit(thread, Kind::BODY_END, Flags::NONE, site, thread, 0),
             _ => {
-                self.emit(thread, Kind::END, Flags::NONE, 0, thread, 0);
+                self.emit(thread, Kind::END, Flags::NONE, site, thread, 0);
                 self.threads.get_mut(thread).expect("it began").slot.ended = true;
             }
         }
     }
 
-    fn message(&mut self, thread: &str, verb: &str, name: &str) {
+    fn message(&mut self, thread: &str, verb: &str, name: &str, site: u32) {
+        self.sites = self.sites.max(site);
         let name = if verb == "park" { thread } else { name };
         let number = self.numbers.entry(name.to_owned()).or_default();
         if matches!(verb, "send" | "notify" | "unpark") {
@@ -219,24 +247,25 @@ impl Process {
         match verb {
             "send" => {
                 self.messages.entry(name.to_owned()).or_default().push_back(number);
-                self.emit(thread, Kind::SEND, Flags::NONE, 0, name, number);
+                self.emit(thread, Kind::SEND, Flags::NONE, site, name, number);
             }
             "recv" => {
                 let message = self.messages.get_mut(name).and_then(VecDeque::pop_front).expect("a message");
-                self.emit(thread, Kind::RECEIVE, Flags::NONE, 0, name, message);
+                self.emit(thread, Kind::RECEIVE, Flags::NONE, site, name, message);
             }
-            "sent" => self.emit(thread, Kind::SENT, Flags::NONE, 0, name, number),
-            "drop" => self.emit(thread, Kind::HANDLE_DROP, Flags::SENDER, 0, name, 0),
-            "rdrop" => self.emit(thread, Kind::HANDLE_DROP, Flags::RECEIVER, 0, name, 0),
-            "refused" => self.emit(thread, Kind::SEND_FAILED, Flags::DISCONNECTED, 0, name, number),
-            "disconnected" => self.emit(thread, Kind::RECEIVE_FAILED, Flags::DISCONNECTED, 0, name, 0),
+            "sent" => self.emit(thread, Kind::SENT, Flags::NONE, site, name, number),
+            "drop" => self.emit(thread, Kind::HANDLE_DROP, Flags::SENDER, site, name, 0),
+            "rdrop" => self.emit(thread, Kind::HANDLE_DROP, Flags::RECEIVER, site, name, 0),
+            "refused" => self.emit(thread, Kind::SEND_FAILED, Flags::DISCONNECTED, site, name, number),
+            "disconnected" => self.emit(thread, Kind::RECEIVE_FAILED, Flags::DISCONNECTED, site, name, 0),
             "notify" | "unpark" => {
-                self.emit(thread, Kind::NOTIFY, Flags::NONE, 0, name, number);
+                self.emit(thread, Kind::NOTIFY, Flags::NONE, site, name, number);
                 self.push(thread, Event::extend(u64::from(verb == "notify"), number));
             }
-            "wake" | "park" => self.emit(thread, Kind::WAKE, Flags::NONE, 0, name, number),
+            "wake" | "park" => self.emit(thread, Kind::WAKE, Flags::NONE, site, name, number),
+            "unbounded" => self.emit(thread, Kind::CAPACITY, Flags::NONE, site, name, MESSAGE_MAX),
             "lost" => self.push(thread, Event::new(Kind::LOST, Flags::NONE, 0, ObjectId::NONE, 5)),
-            "look" => self.emit(thread, Kind::LOOK, Flags::NONE, 0, name, 0),
+            "look" => self.emit(thread, Kind::LOOK, Flags::NONE, site, name, 0),
             _ => panic!("unknown operation {verb}"),
         }
     }

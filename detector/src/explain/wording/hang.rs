@@ -3,7 +3,7 @@
 use super::{TITLE_LINKS_MAX, at, held, reference, sides, thread, wanted};
 use crate::{
     analysis::Help,
-    finding::{Certainty, Edge, Finding, NOTIFIED, Object},
+    finding::{Certainty, Code, Edge, Finding, NOTIFIED, Object, RECEIVE_OR_END},
 };
 
 /// Threads that wait for each other, or for parties that will not come.
@@ -21,26 +21,6 @@ pub(super) fn deadlock_title(finding: &Finding, help: Help) -> String {
     format!("{threads} wait for each other: {}{more}", links.join(", "))
 }
 
-/// What may happen in another schedule.
-pub(super) fn predicted_title(finding: &Finding, help: Help) -> String {
-    let first = finding.edges.first();
-    let (Help::NotifyWhatChanged, Some(edge)) = (help, first) else {
-        return deadlock_title(finding, help).replacen("wait for each other", "can wait for each other", 1);
-    };
-    let (thread, wanted) = (thread(finding, edge), wanted(finding, edge));
-    let is_thread = edge.wants.and_then(|idx| finding.objects.get(idx)).is_some_and(|object| object.kind == "thread");
-    let is_too_early = finding.edges.iter().any(|edge| edge.wanted_mode.as_deref() == Some(NOTIFIED));
-    match (is_thread, is_too_early) {
-        (true, _) => format!("thread `{thread}` can stay parked for ever: an unpark may come before the park before"),
-        (false, true) => {
-            format!("thread `{thread}` can wait for ever on `{wanted}`: the notify may come before it waits")
-        }
-        (false, false) => {
-            format!("thread `{thread}` can wait for ever on `{wanted}`, if it comes before what it waits for is done")
-        }
-    }
-}
-
 fn link(finding: &Finding, edge: &Edge) -> String {
     let thread = thread(finding, edge);
     match edge.holds {
@@ -50,7 +30,7 @@ fn link(finding: &Finding, edge: &Edge) -> String {
 }
 
 /// ``wants `A` ``, ``waits for a message from `B` ``, …
-fn waits(finding: &Finding, edge: &Edge) -> String {
+pub(super) fn waits(finding: &Finding, edge: &Edge) -> String {
     let object = edge.wants.and_then(|idx| finding.objects.get(idx));
     let kind = object.map_or("", |object| object.kind.as_str());
     let wanted = wanted(finding, edge);
@@ -61,6 +41,7 @@ fn waits(finding: &Finding, edge: &Edge) -> String {
         (Some("join"), _) => format!("waits for thread `{wanted}` to end"),
         (Some("scope end"), _) => "waits for the threads of its scope to end".to_owned(),
         (Some("receive"), _) => format!("waits for a message from `{wanted}`"),
+        (Some(RECEIVE_OR_END), _) => format!("waits for a message from `{wanted}`, or its end"),
         (Some("send"), _) => format!("waits for room in `{wanted}`"),
         (Some("wait"), "thread") => "is parked".to_owned(),
         (Some("wait"), "barrier") => format!("waits for the other parties of `{wanted}`"),
@@ -72,7 +53,7 @@ fn waits(finding: &Finding, edge: &Edge) -> String {
     }
 }
 
-fn wants_lock(edge: &Edge) -> bool {
+pub(super) fn wants_lock(edge: &Edge) -> bool {
     matches!(edge.wanted_mode.as_deref(), Some("exclusive" | "shared" | "upgradable"))
 }
 
@@ -235,14 +216,22 @@ fn lost_wakeup_help(finding: &Finding) -> String {
     let waiting = waiting(finding);
     let wait = at(waiting.first().and_then(|edge| edge.wanted_at.as_ref()));
     match early {
+        Some(_) if is_parked(finding) && finding.code == Code::PredictedDeadlock => format!(
+            "look at what is waited for {wait} in a loop around `park`, so that one unpark is enough for all that was done before it"
+        ),
         _ if is_parked(finding) => format!(
             "what is waited for {wait} has to be followed by an `unpark`; and look at it in a loop around `park`, because \
              an earlier `park` may have taken the token"
         ),
         Some(edge) => format!(
-            "the notify {} came when nobody waited; change the condition and notify while holding the mutex, and look \
+            "the notify {} {}; change the condition and notify while holding the mutex, and look \
              at the condition under the mutex before waiting {wait}, for example with `wait_while`",
-            at(edge.wanted_at.as_ref())
+            at(edge.wanted_at.as_ref()),
+            if finding.code == Code::PredictedDeadlock {
+                "may come when nobody waits yet"
+            } else {
+                "came when nobody waited"
+            },
         ),
         None => format!(
             "whatever changes the condition that is waited for {wait} has to notify after that, also where it returns \

@@ -5,8 +5,8 @@ use crate::{prediction, source::std_text};
 struct Text<'a>(&'a History);
 
 impl Counts for Text<'_> {
-    fn counts(&self, operation: &Operation) -> bool {
-        operation.kind != Kind::Branch
+    fn counts(&self, index: u32) -> bool {
+        self.0.operations[index as usize].kind != Kind::Branch
     }
 
     fn is_message(&self, variable: u32) -> bool {

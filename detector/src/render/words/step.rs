@@ -1,19 +1,34 @@
 //! Phrases about schedules.
 
-use super::{counted, object, purpose, thread, thread_name, took};
-use crate::finding::{Certainty, Edge, Finding, Op, Step, Witness};
+use super::{counted, object, purpose, thread, thread_name, took, waits};
+use crate::finding::{Certainty, Code, Edge, Finding, Object, Op, Step, Witness};
 
-/// What a thread does that gets no further.
-pub(in crate::render) const BLOCKS: &str = "BLOCKS on";
+/// What a thread does that gets no further: on a lock, or waiting for something else.
+const BLOCKS: [&str; 2] = ["BLOCKS on", "BLOCKS:"];
+
+/// What blocks is red, for those who see it.
+pub(in crate::render) fn paint(line: &str) -> String {
+    for blocks in BLOCKS {
+        if let Some((before, after)) = line.split_once(blocks) {
+            return format!("{before}\x1b[1m\x1b[91m{blocks}\x1b[0m{after}");
+        }
+    }
+    line.to_owned()
+}
 
 /// What comes above a schedule.
-pub(in crate::render) fn schedule_title(witness: &Witness) -> String {
+pub(in crate::render) fn schedule_title(finding: &Finding, witness: &Witness) -> String {
     let mut numbers: Vec<u64> = witness.steps.iter().map(|step| step.step).collect();
     numbers.dedup();
     let n_shown = numbers.iter().filter(|number| **number <= witness.n_operations).count() as u64;
     let shown = if n_shown < witness.n_operations { format!("; {n_shown} of them are shown") } else { String::new() };
     let n = counted(witness.n_operations, "operation");
-    format!("schedule: {n} of the run, in an order that ends in this deadlock{shown}")
+    let ends = match (finding.code, finding.certainty) {
+        (Code::PredictedDeadlock, Certainty::Possible) => "ends like this, with the doubt that is told above",
+        (Code::PredictedDeadlock, _) => "ends like this",
+        _ => "ends in this deadlock",
+    };
+    format!("schedule: {n} of the run, in an order that {ends}{shown}")
 }
 
 /// Longest name in a table; of a longer one the end is shown, which tells the tests of a module apart.
@@ -58,7 +73,42 @@ pub(in crate::render) fn does(finding: &Finding, step: &Step) -> String {
         Op::Join => format!("see {other} end"),
         Op::Precede => format!("let {other} go on"),
         Op::Follow => format!("go on after {other}"),
-        Op::Block => format!("{BLOCKS} {what}"),
+        Op::Block => match step.mode.as_deref() {
+            None | Some("exclusive" | "shared" | "upgradable" | "shared-recursive") => format!("{} {what}", BLOCKS[0]),
+            Some("join") if step.other.is_some() => format!("{} waits for {other} to end", BLOCKS[1]),
+            mode => format!("{} {}", BLOCKS[1], waits(object, mode)),
+        },
+        _ => moves(step.op, object),
+    }
+}
+
+/// What a thread gives to something that is no lock, or takes from it.
+fn moves(op: Op, object: Option<&Object>) -> String {
+    let what = match object {
+        None => "something".to_owned(),
+        Some(Object { kind, label: None, .. }) if kind == "thread" => "a thread".to_owned(),
+        Some(object) => format!("`{}`", object.reference),
+    };
+    match (op, object.map_or("", |object| object.kind.as_str())) {
+        (Op::Give, "channel") => format!("send to {what}"),
+        (Op::Give, "condvar") => format!("notify {what}"),
+        (Op::Give, "semaphore") => format!("give a permit of {what} back"),
+        (Op::Give, "thread") => format!("unpark {what}"),
+        (Op::Give, "latch") => format!("count {what} down"),
+        (Op::Give, "barrier") => format!("arrive at {what}"),
+        (Op::Take, "channel") => format!("receive from {what}"),
+        (Op::Take, "condvar") => format!("be woken by a notify of {what}"),
+        (Op::Take, "semaphore") => format!("take a permit of {what}"),
+        (Op::Take, "thread") => "park, and go on".to_owned(),
+        (Op::Take, "latch") => format!("find {what} open"),
+        (Op::Take, "barrier") => format!("go on from {what}"),
+        (Op::GiveAll, _) => format!("notify all that wait on {what}"),
+        (Op::Enter, _) => format!("begin to wait on {what}"),
+        (Op::Close, _) => format!("drop a sender of {what}"),
+        (Op::FindClosed, _) => format!("find {what} closed"),
+        (Op::Confirm, _) => format!("see a message to {what} taken"),
+        (Op::Give, _) => format!("give to {what}"),
+        _ => format!("take from {what}"),
     }
 }
 

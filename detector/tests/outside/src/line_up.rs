@@ -12,6 +12,11 @@ pub fn start<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'st
 pub struct Blocking(OnceLock<String>);
 
 impl Blocking {
+    /// Nobody is about to block yet.
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
     /// The calling thread is about to block.
     pub fn begins(&self) {
         // The link leads to `PID/task/TID`.
