@@ -5,7 +5,7 @@ mod reports;
 mod support;
 
 use detector::{
-    finding::{Finding, Op, Report},
+    finding::{Code, Finding, Op, Report},
     render::render_explained,
 };
 use reports::{drop_place, lock_order, place, proven, report, stall, step, thread};
@@ -61,6 +61,26 @@ fn messages_modes_and_places_that_are_not_known() {
     let others = [told(3, 1, Op::Precede, 0), told(5, 0, Op::Follow, 1), read, told(7, 2, Op::Join, 1)];
     witness.steps.splice(2..5, others);
     insta::assert_snapshot!(schedule(&finding, 140));
+}
+
+#[test]
+fn what_is_given_and_taken_is_called_by_its_kind() {
+    let mut finding = proven();
+    finding.code = Code::PredictedDeadlock;
+    let mut tables = String::new();
+    for kind in ["channel", "condvar", "semaphore", "latch", "barrier", "thread", "resource"] {
+        finding.objects[0].kind = kind.to_owned();
+        let ops = [Op::Give, Op::GiveAll, Op::Take, Op::Confirm, Op::FindClosed, Op::Enter, Op::Close, Op::Block];
+        let mut steps: Vec<_> = (1..).zip(ops).map(|(number, op)| step(number, 0, op, Some(0), None)).collect();
+        for step in &mut steps {
+            let mode = if kind == "channel" { "receive or end" } else { "wait" };
+            step.mode = (step.op == Op::Block).then(|| mode.to_owned());
+        }
+        finding.witness.as_mut().unwrap().steps = steps;
+        tables += &schedule(&finding, 140);
+    }
+    let rows = tables.lines().filter(|line| line.trim_start().starts_with(|c: char| c.is_ascii_digit()));
+    insta::assert_snapshot!(rows.collect::<Vec<_>>().join("\n"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::{
     model::{ObjectId, SiteId, ThreadId},
     prediction::{self, Hang, Way},
 };
+use std::collections::BTreeSet;
 
 /// What the numbers of a history are in a model that takes in what it lacks, and what is known beyond it.
 pub trait Growing: Terms {
@@ -150,18 +151,20 @@ fn kept_away(history: &History, hang: &Hang) -> Option<(Operation, u32)> {
     let index = hang.witness.blocked.first().copied()?;
     let condition = operation(history, index).target;
     let held = prediction::holds(history, index);
-    let notifies = |thread: u32| {
-        history.operations.iter().any(|operation| {
-            (operation.thread, operation.target) == (thread, condition)
-                && matches!(operation.kind, Kind::Give | Kind::GiveAll)
-        })
-    };
     let wanting = hang.behind.iter().filter_map(|index| {
         let wanting = operation(history, *index);
         let held = held.iter().find(|held| held.target == wanting.target && wanting.kind == Kind::Acquire)?;
         Some((*held, *index))
     });
-    wanting.min_by_key(|(_, index)| (!notifies(operation(history, *index).thread), *index))
+    let wanting: Vec<(Operation, u32)> = wanting.collect();
+    if wanting.len() < 2 {
+        return wanting.first().copied();
+    }
+    let gives =
+        |operation: &&Operation| operation.target == condition && matches!(operation.kind, Kind::Give | Kind::GiveAll);
+    let notifiers: BTreeSet<u32> = history.operations.iter().filter(gives).map(|operation| operation.thread).collect();
+    let key = |(_, index): &(Operation, u32)| (!notifiers.contains(&operation(history, *index).thread), *index);
+    wanting.into_iter().min_by_key(key)
 }
 
 /// The edge of a thread that waits.

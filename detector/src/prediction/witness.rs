@@ -20,6 +20,9 @@ const CONTEXT_MAX: usize = 40;
 /// Steps that are shown in all.
 pub const STEPS_MAX: usize = 200;
 
+/// Messages of one event behind which what it took is looked for: of a barrier each party's.
+const MESSAGES_MAX: usize = 64;
+
 /// Threads beside the blocked ones of which something is shown.
 const OTHER_THREADS_MAX: usize = 6;
 
@@ -74,7 +77,7 @@ pub struct Shown {
 pub fn given_or_taken(history: &History, message: u32) -> Option<u32> {
     let of = history.operations.get(message as usize)?;
     let before = (0..message).rev().map_while(|at| Some((at, history.operations.get(at as usize)?)));
-    let mut own = before.take_while(|(_, operation)| operation.thread == of.thread);
+    let mut own = before.take(MESSAGES_MAX).take_while(|(_, operation)| operation.thread == of.thread);
     let (at, operation) = own.find(|(_, operation)| !matches!(operation.kind, Kind::Read | Kind::Await))?;
     let is_moved = operation.kind.target() == Target::Resource && !matches!(operation.kind, Kind::Open | Kind::Pass);
     (is_moved && operation.place == of.place).then_some(at)
