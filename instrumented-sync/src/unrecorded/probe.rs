@@ -40,6 +40,7 @@ impl Flags {
     pub(crate) const READ: Self = Self(1 << 3);
     pub(crate) const WROTE: Self = Self(1 << 4);
     pub(crate) const TRY: Self = Self(1 << 3);
+    pub(crate) const JOINT: Self = Self(1 << 5);
     pub(crate) const TIMED: Self = Self(1 << 7);
     pub(crate) const LATE: Self = Self(1 << 7);
 

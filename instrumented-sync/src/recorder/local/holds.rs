@@ -162,7 +162,7 @@ impl Local {
         let (n, newest) = self.waited_with.get();
         let is_same = |hold: &Event| hold.words() == newest && hold.flags().mode() == Mode::Exclusive && hold.seq() > 0;
         n <= self.n_holds.get()
-            && self.hold(n - 1).filter(is_same).is_some()
+            && self.hold(n - 1).as_ref().is_some_and(is_same)
             && (0..n).filter_map(|n| self.hold(n)).any(|hold| hold.object() == object)
     }
 
