@@ -9,6 +9,7 @@ use crate::{
         waits::Passed,
     },
 };
+use rustc_hash::FxHashSet;
 
 /// How far before a write its section is looked for.
 const NEAR: usize = 64;
@@ -22,12 +23,27 @@ const WRITERS_MAX: usize = 16;
 impl Hunt<'_> {
     pub(super) fn passed(&mut self) {
         let waits = self.waits;
+        // Whose condition was met from the start would not have waited: a queue that is not full yet.
+        let is_met = |passed: &&Passed| !self.found_there(**passed).any(|write| self.is_of_other(write, passed.thread));
+        let met: FxHashSet<(u32, u32)> = waits.passed.iter().filter(is_met).map(|passed| self.at(*passed)).collect();
         for passed in &waits.passed {
             if !self.may_go_on() {
                 return;
             }
-            self.suppose(*passed);
+            if !met.contains(&self.at(*passed)) {
+                self.suppose(*passed);
+            }
         }
+    }
+
+    /// Which condition, and where.
+    fn at(&self, passed: Passed) -> (u32, u32) {
+        let pass = self.history.operations[passed.index as usize];
+        (pass.target, pass.place)
+    }
+
+    fn is_of_other(&self, write: u32, thread: u32) -> bool {
+        self.history.operations[write as usize].thread != thread
     }
 
     /// Lets the thread come as early as it can, and wait.
