@@ -133,9 +133,15 @@ impl Hunt<'_> {
             let flow = self.waits.flows.get(&resource)?.iter().find(|flow| flow.thread == wait.thread)?;
             let number = flow.takes.partition_point(|one| one.lt < take.lt);
             let before = flow.takes.get(number.checked_sub(1)?)?;
-            // Who parks in a loop looks at something that is not in the history: one token may be enough for it.
+            // Who parks in a loop, or for one thing and then for another, looks at something that is not in the history:
+            // one token may be enough for it. Only who parks twice at once is taken not to look.
             let at = Occurrence { lt: before.lt, clock: before.clock, index: before.index, place: of(before.lt).place };
-            return (at.place != take.place).then_some(Begin { at, lock: None, takes: Some(at), has_looked: false });
+            let is_at_once = self.nothing_between(wait.thread, before.lt, take.lt)
+                && self.given(at, None).zip(self.given(take, None)).is_some_and(|((one, giver, _), (other, of, _))| {
+                    giver != of || self.nothing_between(giver, self.machine.lt(one), self.machine.lt(other))
+                });
+            let is_apart = at.place != take.place && is_at_once;
+            return is_apart.then_some(Begin { at, lock: None, takes: Some(at), has_looked: false });
         }
         let lt = (take.lt.saturating_sub(NEAR).max(1)..take.lt)
             .rev()
@@ -165,6 +171,15 @@ impl Hunt<'_> {
         let give = flow.gives.get(number.checked_sub(1)?)?;
         let end = lock.and_then(|lock| self.end_of_section(giver, lt, lock));
         Some((give.index, giver, Occurrence { lt: end.unwrap_or(lt) + 1, clock: give.clock, index: write, place: 0 }))
+    }
+
+    /// Whether a thread does nothing that anybody could see between two of its times.
+    fn nothing_between(&self, thread: u32, one: u32, other: u32) -> bool {
+        let between = self.moves.threads[thread as usize].get(one as usize..other.saturating_sub(1) as usize);
+        between.unwrap_or_default().iter().all(|index| {
+            let kind = self.history.operations[*index as usize].kind;
+            matches!(kind, Kind::Read | Kind::Write | Kind::Branch)
+        })
     }
 
     /// Where the thread gives up a lock that it holds at a time.

@@ -17,6 +17,9 @@ const NEAR: usize = 64;
 /// How far before an acquire its thread has been woken, if it takes a lock back.
 const NEAR_TAKE: usize = 4;
 
+/// How far behind a write a wait begins that it belongs to.
+const NEAR_ENTER: usize = 2;
+
 /// Writers that are gone back over.
 const WRITERS_MAX: usize = 16;
 
@@ -24,7 +27,7 @@ impl Hunt<'_> {
     pub(super) fn passed(&mut self) {
         let waits = self.waits;
         // Whose condition was met from the start would not have waited: a queue that is not full yet.
-        let is_met = |passed: &&Passed| !self.found_there(**passed).any(|write| self.is_of_other(write, passed.thread));
+        let is_met = |passed: &&Passed| !self.found_there(**passed).any(|write| self.is_changed(**passed, write));
         let met: FxHashSet<(u32, u32)> = waits.passed.iter().filter(is_met).map(|passed| self.at(*passed)).collect();
         for passed in &waits.passed {
             if !self.may_go_on() {
@@ -42,8 +45,37 @@ impl Hunt<'_> {
         (pass.target, pass.place)
     }
 
-    fn is_of_other(&self, write: u32, thread: u32) -> bool {
-        self.history.operations[write as usize].thread != thread
+    /// Whether a write, or one that it may have left as it was, is another thread's.
+    fn is_changed(&self, passed: Passed, write: u32) -> bool {
+        let mut write = write;
+        for _ in 0..WRITERS_MAX {
+            if self.history.operations[write as usize].thread == passed.thread {
+                return false;
+            }
+            if !self.only_waits(write) {
+                return true;
+            }
+            let lock = self.history.operations[passed.acquire.index as usize].target;
+            let read = self.section(passed, write).and_then(|(section, _)| {
+                section
+                    .iter()
+                    .find(|index| self.is(**index, Kind::Read, lock))
+                    .map(|read| self.moves.sees[*read as usize])
+            });
+            match read {
+                Some(NONE) => return false,
+                Some(before) => write = before,
+                None => return true,
+            }
+        }
+        true
+    }
+
+    /// Whether the thread of a write did nothing but to ask for its condition before it waited.
+    fn only_waits(&self, write: u32) -> bool {
+        let thread = self.history.operations[write as usize].thread;
+        let behind = self.moves.threads[thread as usize].iter().skip(self.machine.lt(write) as usize).take(NEAR_ENTER);
+        behind.into_iter().any(|index| self.history.operations[*index as usize].kind == Kind::Enter)
     }
 
     /// Lets the thread come as early as it can, and wait.
@@ -73,7 +105,9 @@ impl Hunt<'_> {
             _ if thread == writer.0 => writer.1 - 1,
             _ => u32::MAX,
         });
-        self.hangs_there(passed, late, &key);
+        if !self.may_be_met(passed, late.log()) {
+            self.hangs_there(passed, late, &key);
+        }
     }
 
     /// Lets the thread come now, and wait.
@@ -99,28 +133,49 @@ impl Hunt<'_> {
     /// A condition may write, so who only waited by one counts as a writer: then it is the one whose write that one found.
     fn writer(&self, passed: Passed) -> Option<(u32, u32)> {
         let lock = self.history.operations[passed.acquire.index as usize].target;
-        let condition = self.history.operations[passed.index as usize].target;
         let mut write = self.found_there(passed).next()?;
         for _ in 0..WRITERS_MAX {
-            let (thread, until) = (self.history.operations[write as usize].thread, self.machine.lt(write) as usize);
-            let operations = &self.moves.threads[thread as usize][until.saturating_sub(NEAR)..until];
-            let is = |index: &u32, kind: Kind, target: u32| {
-                let operation = self.history.operations[*index as usize];
-                (operation.kind, operation.target) == (kind, target)
-            };
-            let at = operations.iter().rposition(|index| is(index, Kind::Acquire, lock))?;
-            let (before, section) = operations.split_at(at);
-            let near = &before[before.len().saturating_sub(NEAR_TAKE)..];
-            let has_waited =
-                section.iter().any(|index| is(index, Kind::Pass, condition) || is(index, Kind::Enter, condition))
-                    || near.iter().any(|index| is(index, Kind::Take, condition));
+            let (section, has_waited) = self.section(passed, write)?;
             if !has_waited {
-                return Some((thread, self.machine.lt(section[0])));
+                return Some((self.history.operations[write as usize].thread, self.machine.lt(section[0])));
             }
-            let read = section.iter().find(|index| is(index, Kind::Read, lock))?;
+            let read = section.iter().find(|index| self.is(**index, Kind::Read, lock))?;
             write = Some(self.moves.sees[*read as usize]).filter(|write| *write != NONE)?;
         }
         None
+    }
+
+    /// The section of a write to what the lock guards, from its acquire to the write, and whether it is one of a thread that
+    /// waited for the condition, or went past it.
+    fn section(&self, passed: Passed, write: u32) -> Option<(&[u32], bool)> {
+        let lock = self.history.operations[passed.acquire.index as usize].target;
+        let condition = self.history.operations[passed.index as usize].target;
+        let (thread, until) = (self.history.operations[write as usize].thread, self.machine.lt(write) as usize);
+        let operations = &self.moves.threads[thread as usize][until.saturating_sub(NEAR)..until];
+        let at = operations.iter().rposition(|index| self.is(*index, Kind::Acquire, lock))?;
+        let (before, section) = operations.split_at(at);
+        let near = &before[before.len().saturating_sub(NEAR_TAKE)..];
+        let waits = |index: &u32| self.is(*index, Kind::Pass, condition) || self.is(*index, Kind::Enter, condition);
+        // A wait begins right behind the write that its condition may have been.
+        let behind = self.moves.threads[thread as usize].iter().skip(until).take(NEAR_ENTER);
+        let has_waited =
+            section.iter().chain(behind).any(waits) || near.iter().any(|index| self.is(*index, Kind::Take, condition));
+        Some((section, has_waited))
+    }
+
+    fn is(&self, index: u32, kind: Kind, target: u32) -> bool {
+        let operation = self.history.operations[index as usize];
+        (operation.kind, operation.target) == (kind, target)
+    }
+
+    /// Whether others have changed by then what the condition is about: it may be met already.
+    fn may_be_met(&self, passed: Passed, done: &[u32]) -> bool {
+        let lock = self.history.operations[passed.acquire.index as usize].target;
+        done.iter().filter(|index| self.is(**index, Kind::Write, lock)).any(|write| {
+            let thread = self.history.operations[*write as usize].thread;
+            let is_needed = self.closure.contains(thread, self.machine.lt(*write));
+            thread != passed.thread && !is_needed && !self.only_waits(*write)
+        })
     }
 
     /// Whether what the thread found there was written by another one that need not have come before.
