@@ -88,3 +88,46 @@ fn their_right_twins_are_not_told_of() {
         assert!(report["stats"]["events"].as_u64().unwrap() > 10, "{name} was recorded");
     }
 }
+
+/// Idioms of pools, queues, actors, gates and handshakes that cannot hang.
+const CUSTOMARY: &[&str] = &[
+    "pool",
+    "bounded",
+    "bounded_big",
+    "bounded_lazy",
+    "bounded_lazy_big",
+    "actor",
+    "pipeline",
+    "atomic_flag_under_lock",
+    "atomic_flag_under_lock_state",
+    "park_loop",
+    "barrier_phases",
+    "latch_gate",
+    "sem_pool",
+    "sem_piecewise_enough",
+    "sem_signal",
+    "join_other_lock",
+    "join_after_message",
+    "rwlock_cache",
+    "once",
+    "logger",
+    "timeouts",
+    "set_and_notify",
+    "passed_and_notify",
+    "two_predicates",
+    "counter_cv",
+    "scope_locks",
+    "rendezvous",
+    "shutdown_flag",
+    "fork_join_sum",
+    "handover",
+    "poison",
+];
+
+#[test]
+fn what_programs_customarily_do_is_not_accused() {
+    for name in CUSTOMARY {
+        let (report, status) = run_command(&[], &program("customary"), &[name]);
+        assert_eq!((findings(&report).len(), status), (0, 0), "{name}: {report:#}");
+    }
+}
