@@ -51,8 +51,8 @@ pub fn finding(history: &History, hang: &Hang, terms: &mut impl Growing) -> RawF
 
 const ALIVE: &str = "what other threads do from there on is not known; in the run they had nothing to do with what is \
                      waited for";
-const ELSEWHERE: &str = "the thread did not look at what its lock guards before it waited: if it looked at something that is not \
-                         recorded, an atomic for example, it may not have waited";
+const ELSEWHERE: &str = "the thread was not seen to wait for a change of what its lock guards: if it looked at something that is \
+                         not recorded, an atomic for example, it may not have waited";
 
 const PARKED: &str = "if the thread looked at something that is not recorded before it parked, an atomic for example, it may not have \
                       parked again";

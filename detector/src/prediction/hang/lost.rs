@@ -149,10 +149,26 @@ impl Hunt<'_> {
         let lock = (lt..take.lt).map(of).find(|operation| operation.kind == Kind::Release)?.target;
         let inside = (lt.saturating_sub(NEAR).max(1)..lt).rev().map(of);
         let mut inside = inside.take_while(|operation| (operation.kind, operation.target) != (Kind::Acquire, lock));
-        let has_looked = inside.any(|operation| (operation.kind, operation.target) == (Kind::Read, lock));
+        let has_looked = inside.any(|operation| (operation.kind, operation.target) == (Kind::Read, lock))
+            && self.finds_change(wait.thread, (lt, take.lt), lock);
         // Between that and its take it learns nothing.
         let at = Occurrence { lt, index: operations[lt as usize - 1], ..take };
         Some(Begin { at, lock: Some(lock), takes: None, has_looked })
+    }
+
+    /// Whether the thread sees behind its wait what another one wrote meanwhile. If not, what it waits for may be kept where
+    /// nothing is recorded, whatever it looked at before.
+    fn finds_change(&self, thread: u32, (begin, take): (u32, u32), lock: u32) -> bool {
+        let operations = &self.moves.threads[thread as usize];
+        let behind = operations[take as usize..].iter().take(NEAR as usize);
+        let mut behind = behind.map(|index| (*index, self.history.operations[*index as usize]));
+        let read = behind
+            .find(|(_, operation)| operation.target == lock && matches!(operation.kind, Kind::Read | Kind::Release))
+            .filter(|(_, operation)| operation.kind == Kind::Read);
+        let Some(write) = read.map(|(index, _)| self.moves.sees[index as usize]).filter(|write| *write != NONE) else {
+            return false;
+        };
+        self.history.operations[write as usize].thread != thread && write > operations[begin as usize - 1]
     }
 
     /// What ended the wait, by whom, and the operation behind that; behind its section of the lock, if it was in one.
@@ -204,6 +220,6 @@ struct Begin {
     lock: Option<u32>,
     /// Of a token, its take before.
     takes: Option<Occurrence>,
-    /// Whether the thread has looked at what the lock guards.
+    /// Whether the thread has looked at what the lock guards, and found it changed when it was woken.
     has_looked: bool,
 }
