@@ -31,6 +31,11 @@ impl<'a, G> Held<'a, G> {
     pub(crate) fn recorded_object(&self) -> Option<u64> {
         self.hold.is_recorded().then(|| self.hold.identity().known_object())
     }
+
+    /// Whether the data was borrowed mutably through this guard.
+    pub(crate) fn has_written(&mut self) -> bool {
+        *self.hold.flags.get_mut() & Flags::WROTE.0 != 0
+    }
 }
 
 impl<G: Deref> Deref for Held<'_, G> {

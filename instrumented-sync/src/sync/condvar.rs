@@ -98,7 +98,8 @@ impl Condvar {
     /// As [`std::sync::Condvar::wait_while`].
     ///
     /// records: waits as [`Self::wait`] does; and if the condition is false when it is first asked, that no wait was needed,
-    /// since in another schedule one might have been. Once for each thread and call, or little more often.
+    /// since in another schedule one might have been. Once for each thread and call, or little more often; not if the data was
+    /// borrowed mutably through the guard before, since others may notify only whom they find there.
     ///
     /// ```
     /// use instrumented_sync::{Condvar, Mutex};
@@ -116,8 +117,10 @@ impl Condvar {
     where
         F: FnMut(&mut T) -> bool,
     {
+        // Whoever counts itself among those that wait is told by others that look there: what they would have done is not known.
+        let is_announced = guard.has_written();
         if !condition(&mut *guard) {
-            if let Some(mutex) = guard.recorded_object() {
+            if let Some(mutex) = guard.recorded_object().filter(|_| !is_announced) {
                 probe::passed(&self.identity, class, mutex, Location::caller());
             }
             return Ok(guard);
