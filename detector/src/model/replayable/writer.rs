@@ -312,7 +312,9 @@ impl Writer {
                 self.opened.insert(object, marks.to_vec());
             }
             (ObjectKind::Barrier, _) => {
-                self.resource(thread, Does::Take, object, event);
+                // Who comes last would have waited, had it come first. (The notify's ALL is the bit that is TRY elsewhere.)
+                let took = self.resource(thread, Does::Take, object, event);
+                self.history.operations[took].may_wait = true;
                 self.arrive_at(thread, marks, Does::Read, event);
             }
             (_, Resource::Condition) if event.flags().has(Flags::ALL) => {
