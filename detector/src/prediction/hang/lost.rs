@@ -84,7 +84,7 @@ impl Hunt<'_> {
             // What it waits for may be kept where nothing is recorded, and changed under the lock.
             let is_guess = |steps: &Vec<u32>| {
                 let reordered = reordered_locks(self.history, &Schedule::Steps(steps.clone()));
-                !begin.has_looked && begin.lock.is_some_and(|lock| reordered.contains(&lock))
+                begin.is_elsewhere && begin.lock.is_some_and(|lock| reordered.contains(&lock))
             };
             steps.filter(|steps| !is_guess(steps)).and_then(|steps| {
                 let mut run = machine.run(None);
@@ -135,7 +135,13 @@ impl Hunt<'_> {
             let before = flow.takes.get(number.checked_sub(1)?)?;
             // Who parks in a loop looks at something that is not in the history: one token may be enough for it.
             let at = Occurrence { lt: before.lt, clock: before.clock, index: before.index, place: of(before.lt).place };
-            return (at.place != take.place).then_some(Begin { at, lock: None, takes: Some(at), has_looked: false });
+            return (at.place != take.place).then_some(Begin {
+                at,
+                lock: None,
+                takes: Some(at),
+                has_looked: false,
+                is_elsewhere: true,
+            });
         }
         let lt = (take.lt.saturating_sub(NEAR).max(1)..take.lt)
             .rev()
@@ -144,9 +150,25 @@ impl Hunt<'_> {
         let inside = (lt.saturating_sub(NEAR).max(1)..lt).rev().map(of);
         let mut inside = inside.take_while(|operation| (operation.kind, operation.target) != (Kind::Acquire, lock));
         let has_looked = inside.any(|operation| (operation.kind, operation.target) == (Kind::Read, lock));
+        let is_elsewhere = !has_looked || !self.finds_change(wait.thread, (lt, take.lt), lock);
         // Between that and its take it learns nothing.
         let at = Occurrence { lt, index: operations[lt as usize - 1], ..take };
-        Some(Begin { at, lock: Some(lock), takes: None, has_looked })
+        Some(Begin { at, lock: Some(lock), takes: None, has_looked, is_elsewhere })
+    }
+
+    /// Whether the thread sees behind its wait what another one wrote meanwhile. If not, what it waits for may be kept where
+    /// nothing is recorded, whatever it looked at before.
+    fn finds_change(&self, thread: u32, (begin, take): (u32, u32), lock: u32) -> bool {
+        let operations = &self.moves.threads[thread as usize];
+        let behind = operations[take as usize..].iter().take(NEAR as usize);
+        let mut behind = behind.map(|index| (*index, self.history.operations[*index as usize]));
+        let read = behind
+            .find(|(_, operation)| operation.target == lock && matches!(operation.kind, Kind::Read | Kind::Release))
+            .filter(|(_, operation)| operation.kind == Kind::Read);
+        let Some(write) = read.map(|(index, _)| self.moves.sees[index as usize]).filter(|write| *write != NONE) else {
+            return false;
+        };
+        self.history.operations[write as usize].thread != thread && write > operations[begin as usize - 1]
     }
 
     /// What ended the wait, by whom, and the operation behind that; behind its section of the lock, if it was in one.
@@ -191,4 +213,6 @@ struct Begin {
     takes: Option<Occurrence>,
     /// Whether the thread has looked at what the lock guards.
     has_looked: bool,
+    /// Whether what it waits for may be kept elsewhere: it did not look, or did not find anything changed when it was woken.
+    is_elsewhere: bool,
 }
