@@ -87,6 +87,10 @@ impl<'a> Circles<'a> {
         let mut n_steps = 0;
         let others = (0..self.waits.all.len() as u32).filter(|at| self.is_on_circle[*at as usize]);
         for start in others.filter(|at| !is_lock(self.wait(*at).want)) {
+            // Who alone makes room in a channel may wait for room in it.
+            if matches!(self.wait(start).want, Blocked::Room(_)) && self.keeps_from(start, start) && !found(&[start]) {
+                return true;
+            }
             // Per member of the path those to try behind it.
             let mut path = vec![start];
             let mut next = vec![self.behind(start)];
