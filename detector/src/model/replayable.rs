@@ -228,6 +228,8 @@ pub fn replayable(
         return Err(why);
     }
     writer.end();
+    let sites = file.dictionary.sites.iter();
+    writer.history.resources.locations = sites.map(|(site, (location, _))| (*site, *location)).collect();
     let exited = model.processes.get(process.idx()).filter(|process| process.exited).map(|process| process.pid);
     let has_ended = |thread: &u32| {
         let thread = model.threads.get(first_thread + *thread as usize);

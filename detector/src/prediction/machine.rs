@@ -149,6 +149,11 @@ impl Run<'_, '_> {
         self.state.holders(lock, mode)
     }
 
+    /// Who wrote a variable last, by operation.
+    pub(super) fn latest_write(&self, variable: u32) -> u32 {
+        self.state.writes[variable as usize]
+    }
+
     /// Does operations in this very order; `Err` is the first that could not be done.
     pub(super) fn steps(&mut self, steps: impl Iterator<Item = u32>) -> Result<(), u32> {
         for index in steps {
@@ -250,7 +255,8 @@ impl Run<'_, '_> {
         }
     }
 
-    fn next(&self, thread: u32) -> Option<u32> {
+    /// The operation that the thread does next.
+    pub(super) fn next(&self, thread: u32) -> Option<u32> {
         self.machine.moves.threads[thread as usize].get(self.done(thread) as usize).copied()
     }
 

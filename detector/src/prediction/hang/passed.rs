@@ -2,7 +2,7 @@
 
 use super::{Hunt, Key, Way, knot};
 use crate::{
-    history::Kind,
+    history::{Kind, Operation},
     prediction::{
         machine::{Blocked, Run, Supposed},
         moves::NONE,
@@ -20,18 +20,23 @@ const NEAR_TAKE: usize = 4;
 /// Writers that are gone back over.
 const WRITERS_MAX: usize = 16;
 
+/// Condition variables and places of waits for them, each with a write to what the lock guards behind which the condition
+/// that is asked there is not met.
+type Unmet = FxHashSet<(u32, u32, u32)>;
+
 impl Hunt<'_> {
     pub(super) fn passed(&mut self) {
         let waits = self.waits;
         // Whose condition was met from the start would not have waited: a queue that is not full yet.
         let is_met = |passed: &&Passed| !self.found_there(**passed).any(|write| self.is_of_other(write, passed.thread));
         let met: FxHashSet<(u32, u32)> = waits.passed.iter().filter(is_met).map(|passed| self.at(*passed)).collect();
+        let unmet = if waits.passed.is_empty() { FxHashSet::default() } else { self.unmet() };
         for passed in &waits.passed {
             if !self.may_go_on() {
                 return;
             }
             if !met.contains(&self.at(*passed)) {
-                self.suppose(*passed);
+                self.suppose(*passed, &unmet);
             }
         }
     }
@@ -39,7 +44,7 @@ impl Hunt<'_> {
     /// Which condition, and where.
     fn at(&self, passed: Passed) -> (u32, u32) {
         let pass = self.history.operations[passed.index as usize];
-        (pass.target, pass.place)
+        (pass.target, self.history.resources.location(pass.place))
     }
 
     fn is_of_other(&self, write: u32, thread: u32) -> bool {
@@ -47,7 +52,7 @@ impl Hunt<'_> {
     }
 
     /// Lets the thread come as early as it can, and wait.
-    fn suppose(&mut self, passed: Passed) {
+    fn suppose(&mut self, passed: Passed, unmet: &Unmet) {
         let pass = self.history.operations[passed.index as usize];
         let want = Blocked::Resource(pass.target);
         let key: Key = (Way::Passed, vec![(passed.thread, want, pass.place)]);
@@ -62,7 +67,7 @@ impl Hunt<'_> {
         }
         let supposed = Supposed { thread: passed.thread, pass: passed.index, acquire: passed.acquire.index };
         let mut early = self.machine.run(Some(supposed));
-        if early.up_to(self.closure.ideal()).is_ok() && self.hangs_there(passed, early, &key) {
+        if early.up_to(self.closure.ideal()).is_ok() && self.hangs_there(passed, early, &key, unmet) {
             return;
         }
         // Others may wait as well by then.
@@ -73,25 +78,61 @@ impl Hunt<'_> {
             _ if thread == writer.0 => writer.1 - 1,
             _ => u32::MAX,
         });
-        self.hangs_there(passed, late, &key);
+        self.hangs_there(passed, late, &key, unmet);
     }
 
     /// Lets the thread come now, and wait.
-    fn hangs_there(&mut self, passed: Passed, mut run: Run<'_, '_>, key: &Key) -> bool {
+    fn hangs_there(&mut self, passed: Passed, mut run: Run<'_, '_>, key: &Key, unmet: &Unmet) -> bool {
+        let lock = self.history.operations[passed.acquire.index as usize].target;
+        let (condition, place) = self.at(passed);
         run.only(passed.thread);
         self.charge_run();
         self.charge(run.log().len());
-        if run.log().last() != Some(&passed.index) {
+        // With what it would find there its condition may be met: a queue that was filled before.
+        let finds = run.latest_write(lock);
+        if run.log().last() != Some(&passed.index) || finds != NONE && !unmet.contains(&(condition, place, finds)) {
             return false;
         }
         let outcome = self.go_on(&mut run);
         let stuck = knot::stuck(self.history, self.machine, &run, &outcome);
-        let hangs = stuck.iter().any(|waiting| waiting.thread == passed.thread);
+        // Who finds there what it did not find in the run may notify, though it did not in the run.
+        let may_notify = |thread: &u32| run.next(*thread).is_some_and(|next| self.is(next, Kind::Read, lock));
+        let hangs =
+            stuck.iter().any(|waiting| waiting.thread == passed.thread) && !outcome.astray.iter().any(may_notify);
         if hangs {
             let n_steps = run.log().len();
             self.found(key.clone(), Way::Passed, vec![passed.index], (&run, n_steps), &outcome, &stuck);
         }
         hangs
+    }
+
+    fn is(&self, index: u32, kind: Kind, target: u32) -> bool {
+        let operation = self.history.operations[index as usize];
+        (operation.kind, operation.target) == (kind, target)
+    }
+
+    /// What threads that waited found, and left behind: with that the condition is not met.
+    fn unmet(&self) -> Unmet {
+        let mut unmet = Unmet::default();
+        let of = |index: &u32| self.history.operations[*index as usize];
+        for operations in &self.moves.threads {
+            let enters = (0..operations.len()).filter(|at| of(&operations[*at]).kind == Kind::Enter);
+            for at in enters {
+                let condition = of(&operations[at]).target;
+                let release = operations[at..].iter().map(of).find(|operation| operation.kind == Kind::Release);
+                let Some(Operation { target: lock, place, .. }) = release else { continue };
+                let place = self.history.resources.location(place);
+                let inside = operations[at.saturating_sub(NEAR)..at].iter().rev();
+                for index in inside.take_while(|index| !self.is(**index, Kind::Acquire, lock)) {
+                    if self.is(*index, Kind::Read, lock) {
+                        unmet.insert((condition, place, self.moves.sees[*index as usize]));
+                    } else if self.is(*index, Kind::Write, lock) {
+                        unmet.insert((condition, place, *index));
+                    }
+                }
+            }
+        }
+        unmet
     }
 
     /// Who wrote what the thread found there, and the local time at which that one took the lock for it.

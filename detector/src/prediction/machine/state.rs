@@ -58,7 +58,7 @@ struct Pool {
 pub(super) struct State {
     pub(super) done: Vec<u32>,
     holders: Vec<Vec<(u32, Mode)>>,
-    writes: Vec<u32>,
+    pub(super) writes: Vec<u32>,
     is_started: Vec<bool>,
     pools: FxHashMap<u32, Pool>,
     /// Messages that were taken, of channels without room.
