@@ -84,7 +84,8 @@ fn park() {
 
 #[test]
 fn condvars() {
-    compare(6, 800, [114, 3_420]);
+    // Most are lost notifies whose wait sees no change: what that waits for may be kept where nothing is recorded.
+    compare(6, 800, [155, 4_650]);
 }
 
 #[test]
@@ -94,5 +95,5 @@ fn latches_and_barriers() {
 
 #[test]
 fn mixed() {
-    compare(8, 600, [46, 1_380]);
+    compare(8, 600, [62, 1_860]);
 }
