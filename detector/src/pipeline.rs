@@ -3,7 +3,9 @@
 mod hangs;
 mod proof;
 mod recorded;
+mod replays;
 
+use self::replays::Replays;
 use crate::{
     analysis::{self, RawFinding, predicted},
     explain,
@@ -108,13 +110,17 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
     let mut hints = BTreeSet::new();
     for Reading { model, of, problems, .. } in readings {
         report.problems.extend_from_slice(problems);
-        let (mut raw, problems) = analyse(model, of, stopped);
+        // A program that runs is asked whether it hangs, a few times in a second: nothing is gone through again for that.
+        let mut replays = match of {
+            Of::Trace(trace) if stopped != Stopped::Running => Some(Replays::new(trace)),
+            _ => None,
+        };
+        let (mut raw, problems) = analyse(model, of, replays.as_mut(), stopped);
         report.problems.extend(problems);
         let mut model = Cow::Borrowed(model);
-        // A program that runs is asked whether it hangs, a few times in a second.
         if stopped != Stopped::Running {
             let hung = hung(&raw, &model);
-            let (predicted, problems) = hangs::find(&mut model, of, &hung);
+            let (predicted, problems) = hangs::find(&mut model, of, replays.as_mut(), &hung);
             raw.extend(predicted);
             report.problems.extend(problems);
         }
@@ -140,22 +146,22 @@ pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Repor
     report
 }
 
-fn analyse(model: &Model, of: &Of, stopped: Stopped) -> (Vec<RawFinding>, Vec<Problem>) {
+fn analyse(
+    model: &Model,
+    of: &Of,
+    replays: Option<&mut Replays<'_>>,
+    stopped: Stopped,
+) -> (Vec<RawFinding>, Vec<Problem>) {
     let start = Instant::now();
-    let trace = match of {
-        Of::History(history) => {
-            let (raw, problems) = predicted::run(history);
-            debug!(raw_findings = raw.len(), elapsed = ?start.elapsed(), "predicted");
-            return (raw, problems);
-        }
-        Of::Trace(trace) => Some(trace),
-        Of::Nothing => None,
-    };
+    if let Of::History(history) = of {
+        let (raw, problems) = predicted::run(history);
+        debug!(raw_findings = raw.len(), elapsed = ?start.elapsed(), "predicted");
+        return (raw, problems);
+    }
     let (mut raw, problems) = analysis::run(model, stopped);
     debug!(raw_findings = raw.len(), elapsed = ?start.elapsed(), "analysed");
     let start = Instant::now();
-    // A program that runs is asked whether it hangs, a few times in a second.
-    proof::prove(&mut raw, trace.filter(|_| stopped != Stopped::Running), model);
+    proof::prove(&mut raw, replays, model);
     debug!(elapsed = ?start.elapsed(), "looked for proofs");
     (raw, problems)
 }

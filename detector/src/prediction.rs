@@ -40,6 +40,7 @@ pub mod witness;
 
 pub use hang::{Hang, Hangs, Way, hangs};
 pub use replay::{Refuted, Replay, Schedule, Witness};
+pub use waits::waits_for_others;
 
 use self::{
     check::Choice,
@@ -117,7 +118,26 @@ pub fn predict(history: &History) -> Prediction {
     predicting.prediction.is_cut_short = searched.is_err();
     debug!(proven = predicting.prediction.proven.len(), rejected = predicting.rejected.len(), elapsed = ?start.elapsed(), "searched patterns");
     predicting.settle_rejected();
-    predicting.prediction
+    let mut prediction = predicting.prediction;
+    add_up(history, &mut prediction.proven);
+    prediction
+}
+
+/// Has the primitives go along with each schedule, where a history says more of them than locks.
+fn add_up(history: &History, proven: &mut [Proven]) {
+    if proven.is_empty() || history.resources.kinds.is_empty() {
+        return;
+    }
+    let moves = Moves::of(history);
+    let machine = Machine::new(history, &moves);
+    for proven in proven {
+        let mut run = machine.run(None);
+        let result = match &proven.witness.schedule {
+            Schedule::InOrder(ideal) => run.up_to(ideal),
+            Schedule::Steps(steps) => run.steps(steps.iter().copied()),
+        };
+        proven.adds_up = result.is_ok();
+    }
 }
 
 /// Locks of which a schedule has sections that exclude each other in another order than the history.
@@ -296,17 +316,6 @@ impl Predicting<'_> {
         self.proven(key, Witness { schedule, blocked }, true);
     }
 
-    /// Whether the primitives would go along with a schedule.
-    fn adds_up(&self, schedule: &Schedule) -> bool {
-        let moves = Moves::of(self.history);
-        let machine = Machine::new(self.history, &moves);
-        let mut run = machine.run(None);
-        match schedule {
-            Schedule::InOrder(ideal) => run.up_to(ideal).is_ok(),
-            Schedule::Steps(steps) => run.steps(steps.iter().copied()).is_ok(),
-        }
-    }
-
     /// Replays a schedule; it counts if it survives.
     fn proven(&mut self, key: Vec<(u32, u32, u32)>, witness: Witness, is_sync_preserving: bool) {
         self.seen.insert(key);
@@ -318,10 +327,8 @@ impl Predicting<'_> {
         self.replays_left -= n;
         let replay = self.replay.get_or_insert_with(|| Replay::new(self.history));
         match replay.check(&witness) {
-            Ok(()) => {
-                let adds_up = self.history.resources.kinds.is_empty() || self.adds_up(&witness.schedule);
-                self.prediction.proven.push(Proven { witness, is_sync_preserving, adds_up });
-            }
+            // What is said of more than locks is asked of all of them at the end.
+            Ok(()) => self.prediction.proven.push(Proven { witness, is_sync_preserving, adds_up: true }),
             Err(refuted) => self.prediction.failed.push((witness, refuted)),
         }
     }

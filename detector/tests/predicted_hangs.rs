@@ -140,6 +140,17 @@ fn what_cannot_hang_is_not_told_of() {
         "t0: fork t1
          t1: acq A@1 | notify K@2 | rel A~w | end
          t0: acq A@3 | pass K A@4 | rel A~r | join t1@5",
+        // The lock that is looked under guards something, but not the condition: who changes that goes through the lock, then notifies.
+        "t0: fork t1
+         t1: acq A@1 | wait K A@2
+         t0: acq A@3 | rel A | notify K@4
+         t1: woken K A@2 | rel A~r | end
+         t0: join t1@5",
+        // What it finds when it comes earlier, behind the first section of t1, is what nobody was seen to wait with.
+        "t0: fork t1 | fork t2
+         t1: acq A@1 | notify K@2 | rel A~w | end
+         t2: acq A@6 | rel A~w | end
+         t0: acq A@3 | pass K A@4 | rel A~r | join t1@5 | join t2@5",
     ];
     for script in of_right_programs {
         let (findings, _) = told(script);

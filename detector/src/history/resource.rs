@@ -37,12 +37,19 @@ pub struct Resources {
     pub messages: FxHashMap<u32, u32>,
     /// By [`Kind::Pass`](super::Kind::Pass): the lock that is released while waiting.
     pub passes: FxHashMap<u32, u32>,
+    /// By place what it is without its callers, if that is something else.
+    pub locations: FxHashMap<u32, u32>,
 }
 
 impl Resources {
     /// What a target is.
     pub fn kind(&self, target: u32) -> Resource {
         self.kinds.get(target as usize).copied().unwrap_or_default()
+    }
+
+    /// A place without its callers: the same for two that differ in how they were come to.
+    pub fn location(&self, place: u32) -> u32 {
+        self.locations.get(&place).copied().unwrap_or(place)
     }
 
     /// How many a give or take is about.

@@ -31,6 +31,8 @@ use trace_format::ObjectKind;
 pub struct Replayable {
     /// The history. Locks are numbered as the merge does it, places are the file's sites; neither has a name.
     pub history: History,
+    /// Events that it was made of.
+    pub n_events: u64,
     process: ProcessId,
     first_thread: u32,
     /// Ids of the objects in the file.
@@ -99,15 +101,20 @@ impl Replayable {
         let dictionary = &trace.processes.get(self.process.idx())?.dictionary;
         let (location, stack) = dictionary.sites.get(&place)?;
         let stack = dictionary.stacks.get(stack).cloned().unwrap_or_default();
-        let location = dictionary.locations.get(location);
-        let site = Site {
-            process: self.process,
-            file: location.map(|location| location.file.clone()).unwrap_or_default(),
-            line: location.map_or(0, |location| location.line),
-            column: location.map_or(0, |location| location.column),
-            stack: None,
-        };
+        let site = dictionary.locations.get(location).map_or_else(
+            || self.unknown_site(),
+            |location| Site {
+                file: location.file.clone(),
+                line: location.line,
+                column: location.column,
+                ..self.unknown_site()
+            },
+        );
         Some(Spot { site, stack })
+    }
+
+    fn unknown_site(&self) -> Site {
+        Site { process: self.process, file: String::new(), line: 0, column: 0, stack: None }
     }
 
     /// The model's object, which is put into the model if it is not there.
@@ -151,21 +158,13 @@ impl Replayable {
         if let Some(site) = self.site(trace, model, place) {
             return site;
         }
-        let dictionary = trace.processes.get(self.process.idx()).map(|file| &file.dictionary);
-        let (location, stack) =
-            dictionary.and_then(|dictionary| dictionary.sites.get(&place)).copied().unwrap_or_default();
-        let location = dictionary.and_then(|dictionary| dictionary.locations.get(&location));
-        let stack = dictionary.and_then(|dictionary| dictionary.stacks.get(&stack)).map(|stack| {
-            model.stacks.push(stack.clone());
+        let unknown = || Spot { site: self.unknown_site(), stack: Vec::new() };
+        let Spot { site, stack } = self.spot(trace, place).unwrap_or_else(unknown);
+        let stack = (!stack.is_empty()).then(|| {
+            model.stacks.push(stack);
             StackId(model.stacks.len() as u32 - 1)
         });
-        model.sites.push(Site {
-            process: self.process,
-            file: location.map(|location| location.file.clone()).unwrap_or_default(),
-            line: location.map_or(0, |location| location.line),
-            column: location.map_or(0, |location| location.column),
-            stack,
-        });
+        model.sites.push(Site { stack, ..site });
         SiteId(model.sites.len() as u32 - 1)
     }
 
@@ -207,6 +206,7 @@ pub fn replayable(
     if first.n_events > n_events_max {
         return Err(TOO_LONG);
     }
+    let n_events = first.n_events;
     let first_thread = model.threads.iter().position(|thread| thread.process == process).unwrap_or_default();
     let n_threads = first.threads.len() as u32;
     let n_objects = first.objects.len() as u32;
@@ -228,6 +228,8 @@ pub fn replayable(
         return Err(why);
     }
     writer.end();
+    let sites = file.dictionary.sites.iter();
+    writer.history.resources.locations = sites.map(|(site, (location, _))| (*site, *location)).collect();
     let exited = model.processes.get(process.idx()).filter(|process| process.exited).map(|process| process.pid);
     let has_ended = |thread: &u32| {
         let thread = model.threads.get(first_thread + *thread as usize);
@@ -237,5 +239,5 @@ pub fn replayable(
     writer.history.variables = Names::unnamed(writer.n_variables);
     let ids = (0..n_objects).map(|object| merged.objects.id(object)).collect();
     let Writer { history, doubtful, described, thread_numbers: threads, .. } = writer;
-    Ok(Replayable { history, process, first_thread: first_thread as u32, ids, threads, described, doubtful })
+    Ok(Replayable { history, n_events, process, first_thread: first_thread as u32, ids, threads, described, doubtful })
 }

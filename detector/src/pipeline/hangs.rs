@@ -1,9 +1,10 @@
 //! Hangs that other schedules of a run reach, in the terms of its model.
 
-use super::{Of, recorded::Recorded};
+use super::{Of, recorded::Recorded, replays::Replays};
 use crate::{
     analysis::{
         Own, RawFinding,
+        predicted::distrusted_lock,
         predicted_hang::{self, Growing},
     },
     finding::Problem,
@@ -21,22 +22,31 @@ const CUT_SHORT: &str =
     "the waits that could hang in another schedule are too many to be looked at one by one: some were left out";
 
 /// Predicts hangs of processes that did not hang. What a finding names and the model lacks is put into the model.
-pub(super) fn find(model: &mut Cow<'_, Model>, of: &Of, hung: &[ProcessId]) -> (Vec<RawFinding>, Vec<Problem>) {
+pub(super) fn find(
+    model: &mut Cow<'_, Model>,
+    of: &Of,
+    replays: Option<&mut Replays<'_>>,
+    hung: &[ProcessId],
+) -> (Vec<RawFinding>, Vec<Problem>) {
     let mut findings = Vec::new();
     let mut is_cut_short = false;
     let mut n_too_long = 0;
-    match of {
-        Of::Nothing => {}
-        Of::History(history) => {
+    match (of, replays) {
+        (Of::History(history), _) if history.operations.len() as u64 > EVENTS_MAX => {
+            n_too_long += usize::from(prediction::waits_for_others(history));
+        }
+        (Of::History(history), _) => {
             let hangs = prediction::hangs(history);
             is_cut_short |= hangs.is_cut_short;
             let mut terms = Own(history);
             findings.extend(hangs.found.iter().map(|hang| predicted_hang::finding(history, hang, &mut terms)));
         }
-        Of::Trace(trace) => {
+        (_, None) => {}
+        (_, Some(replays)) => {
             let processes = (0..model.processes.len() as u32).map(ProcessId).filter(|process| !hung.contains(process));
             for process in processes.collect::<Vec<_>>() {
-                let replayable = match model::replayable(trace, model, process, EVENTS_MAX) {
+                let trace = replays.trace;
+                let replayable = match replays.get(model, process, EVENTS_MAX) {
                     Ok(replayable) => replayable,
                     Err(why) => {
                         // What else cannot be gone through again is said in the report: what was lost, that tasks ran.
@@ -46,7 +56,7 @@ pub(super) fn find(model: &mut Cow<'_, Model>, of: &Of, hung: &[ProcessId]) -> (
                 };
                 let hangs = prediction::hangs(&replayable.history);
                 is_cut_short |= hangs.is_cut_short;
-                findings.extend(in_process(hangs, &replayable, trace, model));
+                findings.extend(in_process(hangs, replayable, trace, model));
             }
         }
     }
@@ -54,7 +64,7 @@ pub(super) fn find(model: &mut Cow<'_, Model>, of: &Of, hung: &[ProcessId]) -> (
     let too_long = (n_too_long > 0).then(|| {
         let millions = EVENTS_MAX / 1_000_000;
         format!(
-            "{n_too_long} of the processes recorded more than {millions} million events: hangs that other schedules reach were \
+            "more than {millions} million events in {n_too_long} of the processes: hangs that other schedules reach were \
              looked for there among locks only; record a shorter run to have all of them looked for"
         )
     });
@@ -92,6 +102,6 @@ impl Growing for Own<'_> {
 
     fn doubt(&self, hang: &Hang) -> Option<String> {
         let steps = hang.witness.schedule.steps(self.0).chain(hang.witness.blocked.iter().copied());
-        crate::analysis::predicted::distrusted_lock(self.0, steps)
+        distrusted_lock(self.0, steps)
     }
 }

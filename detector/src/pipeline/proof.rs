@@ -1,13 +1,13 @@
 //! Proofs for the cycles of a recorded trace: its processes as histories, and what is found there in the model's terms.
 
-use super::recorded::Recorded;
+use super::{recorded::Recorded, replays::Replays};
 use crate::{
     analysis::{
         self, RawFinding,
         predicted::{self, Proof},
     },
     finding::Code,
-    model::{self, Model, ProcessId, Replayable},
+    model::{Model, ProcessId, Replayable},
     prediction::{self, Proven, Witness},
     source::Trace,
 };
@@ -17,18 +17,19 @@ use std::collections::BTreeSet;
 const EVENTS_MAX: u64 = 50_000_000;
 
 /// Looks for schedules that reach the cycles of locks that may be possible.
-pub(super) fn prove(findings: &mut [RawFinding], trace: Option<&Trace>, model: &Model) {
+pub(super) fn prove(findings: &mut [RawFinding], mut replays: Option<&mut Replays<'_>>, model: &Model) {
     let processes = findings.iter().filter(|finding| finding.code == Code::LockOrder);
     let processes: BTreeSet<ProcessId> =
         processes.filter_map(|finding| Some(model.threads.get(finding.edges.first()?.thread.idx())?.process)).collect();
-    let tried = |process: ProcessId| {
-        let trace = trace?;
-        let proofs = model::replayable(trace, model, process, EVENTS_MAX).map(|replayable| {
-            predicted::proofs(&replayable.history, |proven| proof(proven, &replayable, trace, model))
-        });
+    let mut tried = |process: ProcessId| {
+        let replays = replays.as_mut()?;
+        let trace = replays.trace;
+        let proofs = replays
+            .get(model, process, EVENTS_MAX)
+            .map(|replayable| predicted::proofs(&replayable.history, |proven| proof(proven, replayable, trace, model)));
         Some((process, proofs))
     };
-    let tried: Vec<_> = processes.into_iter().filter_map(tried).collect();
+    let tried: Vec<_> = processes.into_iter().filter_map(&mut tried).collect();
     predicted::prove(findings, model, &tried);
 }
 

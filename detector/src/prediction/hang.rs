@@ -35,7 +35,7 @@ use super::{
     reversal::{self, Settled},
     waits::{Flow, Move, Waits},
 };
-use crate::history::{History, Kind, Resource};
+use crate::history::{History, Kind, Resource, Target};
 use rustc_hash::FxHashSet;
 
 /// Operations that machines may do, and steps of closures, all candidates together: a few seconds.
@@ -180,13 +180,13 @@ impl<'a> Hunt<'a> {
         if self.seen.contains(&self.key(circle, &at)) || self.sweep(circle, &mut at) {
             return;
         }
-        let choice = self.choice(circle, &vec![0; circle.len()]);
-        if let Some(steps) = self.search(&choice) {
-            let mut run = self.machine.run(None);
-            if run.steps(steps.iter().copied()).is_ok() {
-                let outcome = self.go_on(&mut run);
-                self.judge(circle, &vec![0; circle.len()], &run, &outcome, steps.len());
-            }
+        at.fill(0);
+        let choice = self.choice(circle, &at);
+        let Some(steps) = self.search(&choice) else { return };
+        let mut run = self.machine.run(None);
+        if run.steps(steps.iter().copied()).is_ok() {
+            let outcome = self.go_on(&mut run);
+            self.judge(circle, &at, &run, &outcome, steps.len());
         }
     }
 
@@ -353,7 +353,7 @@ impl<'a> Hunt<'a> {
     /// The first give, or take that makes room, that is not in the closure and came before an operation in the run.
     fn missing_move(&self, index: u32) -> Option<Event> {
         let operation = self.history.operations[index as usize];
-        if operation.kind.target() != crate::history::Target::Resource {
+        if operation.kind.target() != Target::Resource {
             return None;
         }
         let needs_room = matches!(operation.kind, Kind::Give | Kind::Confirm);

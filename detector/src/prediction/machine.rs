@@ -11,7 +11,7 @@ mod state;
 pub(super) use state::Blocked;
 use state::{Look, Place, State};
 
-use super::moves::{Moves, NONE};
+use super::moves::Moves;
 use crate::history::{History, Kind, Mode, Resource, Target};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::{cmp::Reverse, collections::BinaryHeap};
@@ -179,11 +179,6 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Runs threads up to their limits, as far as they can go.
-    pub(super) fn until(&mut self, limit: impl Fn(u32) -> u32) {
-        self.go(limit);
-    }
-
     /// Runs one thread as far as it can go by itself.
     pub(super) fn only(&mut self, of: u32) {
         let done = self.state.done.clone();
@@ -195,10 +190,7 @@ impl Run<'_, '_> {
         self.go(|_| u32::MAX);
         let mut outcome = Outcome::default();
         for thread in 0..self.state.done.len() as u32 {
-            let Some(index) = self.machine.moves.threads[thread as usize].get(self.done(thread) as usize).copied()
-            else {
-                continue;
-            };
+            let Some(index) = self.next(thread) else { continue };
             match self.look(index) {
                 Look::Waits(for_what) => outcome.waiting.push(Waiting { thread, index, for_what }),
                 Look::Now | Look::Soon(_) | Look::Astray(_) => outcome.astray.push(thread),
@@ -207,8 +199,8 @@ impl Run<'_, '_> {
         outcome
     }
 
-    /// Runs threads up to their limits, least index first.
-    fn go(&mut self, limit: impl Fn(u32) -> u32) {
+    /// Runs threads up to their limits, as far as they can go, least index first.
+    pub(super) fn go(&mut self, limit: impl Fn(u32) -> u32) {
         let mut ready: BinaryHeap<Reverse<(u32, u32)>> = BinaryHeap::new();
         let mut parked: FxHashMap<Place, Vec<u32>> = FxHashMap::default();
         let mut soon: BinaryHeap<Reverse<(u32, u32)>> = BinaryHeap::new();
@@ -351,6 +343,3 @@ impl Run<'_, '_> {
         place.into_iter().chain(is_last.then_some(Place::Thread(operation.thread))).chain(released)
     }
 }
-
-/// Stands for "no write".
-const UNWRITTEN: u32 = NONE;

@@ -70,8 +70,7 @@ pub(super) struct Waits {
 impl Waits {
     /// Goes over a history; `None` if nothing but locks is waited for in it.
     pub(super) fn of(history: &History) -> Option<(Past, Self)> {
-        let is_other = |operation: &Operation| want(history, &[], operation).is_some_and(|want| !is_lock(want));
-        if !history.operations.iter().any(is_other) {
+        if !waits_for_others(history) {
             return None;
         }
         let is_held = locks_held_in_waits(history);
@@ -150,6 +149,12 @@ impl Waits {
             (given + until(&flow.gives, lt), taken + until(&flow.takes, lt))
         })
     }
+}
+
+/// Whether anybody waits for something else than a lock, so that there may be hangs to predict with [`super::hangs`].
+pub fn waits_for_others(history: &History) -> bool {
+    let is_other = |operation: &Operation| want(history, &[], operation).is_some_and(|want| !is_lock(want));
+    history.operations.iter().any(is_other)
 }
 
 pub(super) fn is_lock(want: Blocked) -> bool {

@@ -59,7 +59,7 @@ fn who_receives_under_a_lock_that_the_sender_needs() {
 #[test]
 fn a_notify_that_changes_nothing_may_come_too_early() {
     let edges = [("worker", None, "waits once"), ("main", None, "changes nothing")];
-    let finding = assert_told("notify-without-flag", "possible", &edges);
+    let finding = assert_told("notify-without-flag", "proven", &edges);
     assert_says(&finding, "title", "the notify may come before it waits");
 }
 

@@ -34,6 +34,10 @@ pub(crate) fn not_needed() {
     let (guard, result) = seldom.wait_timeout_while(guard, Duration::ZERO, |n| *n > 0).unwrap();
     assert!(!result.timed_out());
     drop(guard);
+    // Nor this one, which tells others under the mutex that it is there.
+    let mut guard = n.lock().unwrap();
+    *guard = 0;
+    drop(seldom.wait_while(guard, |n| *n > 0));
     thread::scope(|scope| {
         spawn(scope, "other", || drop(changed.wait_while(n.lock().unwrap(), |n| *n > 0)));
     });

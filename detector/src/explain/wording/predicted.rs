@@ -30,6 +30,9 @@ fn circle_title(finding: &Finding) -> String {
         [a, b] => format!("threads `{}` and `{}`", thread(finding, a), thread(finding, b)),
         _ => format!("{n} threads"),
     };
+    if let [alone] = finding.edges.as_slice() {
+        return format!("thread `{}` can wait for itself: {}", thread(finding, alone), links.join(", "));
+    }
     format!("{threads} can wait for each other: {}{more}", links.join(", "))
 }
 

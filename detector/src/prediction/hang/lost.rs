@@ -84,7 +84,7 @@ impl Hunt<'_> {
             // What it waits for may be kept where nothing is recorded, and changed under the lock.
             let is_guess = |steps: &Vec<u32>| {
                 let reordered = reordered_locks(self.history, &Schedule::Steps(steps.clone()));
-                !begin.has_looked && begin.lock.is_some_and(|lock| reordered.contains(&lock))
+                begin.is_elsewhere && begin.lock.is_some_and(|lock| reordered.contains(&lock))
             };
             steps.filter(|steps| !is_guess(steps)).and_then(|steps| {
                 let mut run = machine.run(None);
@@ -141,7 +141,13 @@ impl Hunt<'_> {
                     giver != of || self.nothing_between(giver, self.machine.lt(one), self.machine.lt(other))
                 });
             let is_apart = at.place != take.place && is_at_once;
-            return is_apart.then_some(Begin { at, lock: None, takes: Some(at), has_looked: false });
+            return is_apart.then_some(Begin {
+                at,
+                lock: None,
+                takes: Some(at),
+                has_looked: false,
+                is_elsewhere: true,
+            });
         }
         let lt = (take.lt.saturating_sub(NEAR).max(1)..take.lt)
             .rev()
@@ -149,11 +155,11 @@ impl Hunt<'_> {
         let lock = (lt..take.lt).map(of).find(|operation| operation.kind == Kind::Release)?.target;
         let inside = (lt.saturating_sub(NEAR).max(1)..lt).rev().map(of);
         let mut inside = inside.take_while(|operation| (operation.kind, operation.target) != (Kind::Acquire, lock));
-        let has_looked = inside.any(|operation| (operation.kind, operation.target) == (Kind::Read, lock))
-            && self.finds_change(wait.thread, (lt, take.lt), lock);
+        let has_looked = inside.any(|operation| (operation.kind, operation.target) == (Kind::Read, lock));
+        let is_elsewhere = !has_looked || !self.finds_change(wait.thread, (lt, take.lt), lock);
         // Between that and its take it learns nothing.
         let at = Occurrence { lt, index: operations[lt as usize - 1], ..take };
-        Some(Begin { at, lock: Some(lock), takes: None, has_looked })
+        Some(Begin { at, lock: Some(lock), takes: None, has_looked, is_elsewhere })
     }
 
     /// Whether the thread sees behind its wait what another one wrote meanwhile. If not, what it waits for may be kept where
@@ -220,6 +226,8 @@ struct Begin {
     lock: Option<u32>,
     /// Of a token, its take before.
     takes: Option<Occurrence>,
-    /// Whether the thread has looked at what the lock guards, and found it changed when it was woken.
+    /// Whether the thread has looked at what the lock guards.
     has_looked: bool,
+    /// Whether what it waits for may be kept elsewhere: it did not look, or did not find anything changed when it was woken.
+    is_elsewhere: bool,
 }

@@ -47,7 +47,7 @@ impl Hunt<'_> {
     /// Which condition, and where.
     fn at(&self, passed: Passed) -> (u32, u32) {
         let pass = self.history.operations[passed.index as usize];
-        (pass.target, pass.place)
+        (pass.target, self.history.resources.location(pass.place))
     }
 
     /// Whether a write, or one that it may have left as it was, is another thread's.
@@ -105,14 +105,12 @@ impl Hunt<'_> {
         // Others may wait as well by then.
         let Some(writer) = self.writer(passed) else { return };
         let mut late = self.machine.run(Some(supposed));
-        late.until(|thread| match thread {
+        late.go(|thread| match thread {
             _ if thread == passed.thread => passed.acquire.lt - 1,
             _ if thread == writer.0 => writer.1 - 1,
             _ => u32::MAX,
         });
-        if !self.may_be_met(passed, late.log()) {
-            self.hangs_there(passed, late, &key, unmet);
-        }
+        self.hangs_there(passed, late, &key, unmet);
     }
 
     /// Lets the thread come now, and wait.
@@ -150,6 +148,7 @@ impl Hunt<'_> {
                 let condition = of(&operations[at]).target;
                 let release = operations[at..].iter().map(of).find(|operation| operation.kind == Kind::Release);
                 let Some(Operation { target: lock, place, .. }) = release else { continue };
+                let place = self.history.resources.location(place);
                 let inside = operations[at.saturating_sub(NEAR)..at].iter().rev();
                 for index in inside.take_while(|index| !self.is(**index, Kind::Acquire, lock)) {
                     if self.is(*index, Kind::Read, lock) {
@@ -201,16 +200,6 @@ impl Hunt<'_> {
     fn is(&self, index: u32, kind: Kind, target: u32) -> bool {
         let operation = self.history.operations[index as usize];
         (operation.kind, operation.target) == (kind, target)
-    }
-
-    /// Whether others have changed by then what the condition is about: it may be met already.
-    fn may_be_met(&self, passed: Passed, done: &[u32]) -> bool {
-        let lock = self.history.operations[passed.acquire.index as usize].target;
-        done.iter().filter(|index| self.is(**index, Kind::Write, lock)).any(|write| {
-            let thread = self.history.operations[*write as usize].thread;
-            let is_needed = self.closure.contains(thread, self.machine.lt(*write));
-            thread != passed.thread && !is_needed && !self.only_waits(*write)
-        })
     }
 
     /// Whether what the thread found there was written by another one that need not have come before.

@@ -1,9 +1,9 @@
 //! The state of a run, and what each operation does to it.
 
-use super::{Supposed, UNWRITTEN};
+use super::Supposed;
 use crate::{
     history::{History, Kind, Mode, Operation, Resource},
-    prediction::moves::Moves,
+    prediction::moves::{Moves, NONE},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
@@ -76,7 +76,7 @@ impl State {
         Self {
             done: vec![0; history.threads.len()],
             holders: vec![Vec::new(); history.locks.len()],
-            writes: vec![UNWRITTEN; history.variables.len()],
+            writes: vec![NONE; history.variables.len()],
             is_started: moves.is_forked.iter().map(|is_forked| !is_forked).collect(),
             pools: FxHashMap::default(),
             taken: FxHashSet::default(),
