@@ -16,6 +16,12 @@ use core::fmt;
 /// The largest sequence number or message id: 48 bits.
 pub const MESSAGE_MAX: u64 = (1 << 48) - 1;
 
+/// The largest address that an event can name: 48 bits.
+pub const ADDRESS_MAX: u64 = (1 << 48) - 1;
+
+/// The largest number beside an address: 40 bits.
+pub const BESIDE_MAX: u64 = (1 << 40) - 1;
+
 /// The largest first payload of an extension: 56 bits.
 pub const PAYLOAD_MAX: u64 = (1 << 56) - 1;
 
@@ -38,6 +44,47 @@ impl Event {
         let object = object.0 & ObjectId::MAX.0;
         let site = (site & SiteId::MAX.0) as u64;
         Self { words: [kind.0 as u64 | (flags.0 as u64) << 8 | site << 16 | object << 40, object >> 24 | seq << 16] }
+    }
+
+    /// Packs an event on memory that is known by its address: the low 40 bits of the address stand where an object does, the
+    /// other 8 in the low bits of the sequence number, above them `beside`, of 40 bits: a version, or a length.
+    ///
+    /// ```
+    /// use trace_format::{Event, Flags, Kind};
+    ///
+    /// let event = Event::at_address(Kind::ATOMIC_STORE, Flags::NONE, 7, 0x7fff_1234_5678, 3);
+    /// assert_eq!((event.address(), event.beside()), (0x7fff_1234_5678, 3));
+    /// ```
+    #[inline]
+    pub const fn at_address(kind: Kind, flags: Flags, site: u32, address: u64, beside: u64) -> Self {
+        Self::new(kind, flags, site, ObjectId(address), beside << 8 | (address >> 40 & 0xff))
+    }
+
+    /// The address of an event on memory.
+    #[inline]
+    pub const fn address(self) -> u64 {
+        self.object().0 | (self.seq() & 0xff) << 40
+    }
+
+    /// What stands beside the address of an event on memory.
+    #[inline]
+    pub const fn beside(self) -> u64 {
+        self.seq() >> 8
+    }
+
+    /// Whether the event is on memory that is known by its address, and not on an object.
+    #[inline]
+    pub const fn is_at_address(self) -> bool {
+        match self.kind() {
+            Kind::ATOMIC_LOAD
+            | Kind::ATOMIC_STORE
+            | Kind::ATOMIC_RMW
+            | Kind::PUBLISH
+            | Kind::OBSERVE
+            | Kind::CELL_FREE => true,
+            Kind::CELL_READ | Kind::CELL_WRITE => self.flags().has(Flags::ADDRESS),
+            _ => false,
+        }
     }
 
     /// An extension of the event before it.
@@ -229,20 +276,22 @@ kinds! {
 
     /// A memory fence with the ordering in `flags`.
     FENCE = 96;
-    /// An atomic load that saw version `seq`.
+    /// An atomic load, at an address, that saw this version.
     ATOMIC_LOAD = 97;
-    /// An atomic store that made version `seq`.
+    /// An atomic store, at an address, that made this version.
     ATOMIC_STORE = 98;
-    /// An atomic read-modify-write that made version `seq`.
+    /// An atomic read-modify-write, at an address, that made this version.
     ATOMIC_RMW = 99;
-    /// A read of a cell.
+    /// A read of a cell, or of so many bytes at an address.
     CELL_READ = 100;
-    /// A write of a cell.
+    /// A write of a cell, or of so many bytes at an address.
     CELL_WRITE = 101;
-    /// What this thread did so far is published through `object`.
+    /// What this thread did so far is published at an address, as this version.
     PUBLISH = 102;
-    /// What was published through `object` is known to this thread.
+    /// What was published at an address up to this version is known to this thread.
     OBSERVE = 103;
+    /// So many bytes at an address end here: what comes later there is something else.
+    CELL_FREE = 104;
 
     /// Bytes were read from a pipe.
     PIPE_READ = 112;
@@ -311,6 +360,10 @@ impl Flags {
     pub const DISCONNECTED: Self = Self(1 << 4);
     /// RECEIVE, `RECEIVE_FAILED`: came from an operation that receives from whichever of several channels has a message.
     pub const AMONG: Self = Self(1 << 6);
+    /// `CELL_READ`, `CELL_WRITE`: of memory at an address, not of an object.
+    pub const ADDRESS: Self = Self(1 << 4);
+    /// `ATOMIC_LOAD`, `ATOMIC_STORE`, `ATOMIC_RMW`, `PUBLISH`, `OBSERVE`: which version that was is not certain.
+    pub const UNCERTAIN: Self = Self(1 << 3);
     /// NOTIFY: to all waiters.
     pub const ALL: Self = Self(1 << 3);
 
@@ -350,11 +403,76 @@ impl Flags {
         }
     }
 
+    /// The memory ordering in the low three bits of a FENCE or an atomic operation; what this version does not know counts as
+    /// the strongest.
+    #[inline]
+    pub const fn order(self) -> Order {
+        match self.0 & 7 {
+            0 => Order::Relaxed,
+            1 => Order::Acquire,
+            2 => Order::Release,
+            3 => Order::AcqRel,
+            _ => Order::SeqCst,
+        }
+    }
+
+    /// Flags of an atomic operation on a variable of `2^log2_bytes` bytes.
+    #[must_use]
+    #[inline]
+    pub const fn atomic(order: Order, log2_bytes: u32) -> Self {
+        Self(order as u8 | ((log2_bytes & 7) as u8) << 4)
+    }
+
+    /// How many bytes an atomic operation is about.
+    #[inline]
+    pub const fn n_bytes(self) -> u64 {
+        1 << (self.0 >> 4 & 7)
+    }
+
     /// The handle kind of a HANDLE event: the low three bits.
     #[must_use]
     #[inline]
     pub const fn handle(self) -> Self {
         Self(self.0 & 7)
+    }
+}
+
+/// The memory ordering of an atomic operation or a fence.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Order {
+    /// Orders nothing.
+    Relaxed = 0,
+    /// What comes later comes after what was published.
+    Acquire = 1,
+    /// Publishes what came before.
+    Release = 2,
+    /// Both.
+    AcqRel = 3,
+    /// Both, and one order of all such operations.
+    SeqCst = 4,
+}
+
+impl Order {
+    /// Whether it orders as acquire does.
+    pub const fn acquires(self) -> bool {
+        matches!(self, Self::Acquire | Self::AcqRel | Self::SeqCst)
+    }
+
+    /// Whether it orders as release does.
+    pub const fn releases(self) -> bool {
+        matches!(self, Self::Release | Self::AcqRel | Self::SeqCst)
+    }
+
+    /// Its name in Rust.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Relaxed => "Relaxed",
+            Self::Acquire => "Acquire",
+            Self::Release => "Release",
+            Self::AcqRel => "AcqRel",
+            Self::SeqCst => "SeqCst",
+        }
     }
 }
 
@@ -503,6 +621,28 @@ mod tests {
         assert_eq!(event.site(), SiteId::MAX);
         assert_eq!(event.object(), ObjectId::MAX);
         assert_eq!(event.seq(), MESSAGE_MAX);
+    }
+
+    #[test]
+    fn addresses_and_what_is_beside_them_keep_their_bounds() {
+        let event = Event::at_address(Kind::CELL_READ, Flags::ADDRESS, u32::MAX, u64::MAX, u64::MAX);
+        assert_eq!((event.address(), event.beside()), (ADDRESS_MAX, BESIDE_MAX));
+        let event = Event::at_address(Kind::ATOMIC_RMW, Flags::NONE, 1, 0x8040_2010_0804, 0);
+        assert_eq!((event.address(), event.beside()), (0x8040_2010_0804, 0));
+        assert!(event.is_at_address());
+        assert!(!Event::new(Kind::CELL_READ, Flags::NONE, 1, ObjectId(1), 0).is_at_address());
+    }
+
+    #[test]
+    fn flags_of_atomics_keep_order_and_length() {
+        for order in [Order::Relaxed, Order::Acquire, Order::Release, Order::AcqRel, Order::SeqCst] {
+            for log2_bytes in 0..8 {
+                let flags = Flags::atomic(order, log2_bytes);
+                assert_eq!((flags.order(), flags.n_bytes()), (order, 1 << log2_bytes));
+                assert!(!flags.has(Flags::UNCERTAIN));
+                assert_eq!(flags.with(Flags::UNCERTAIN).n_bytes(), 1 << log2_bytes);
+            }
+        }
     }
 
     #[test]

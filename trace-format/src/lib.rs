@@ -11,6 +11,7 @@
 //!   another process may look at the same memory at any time. The protocols are generic over [`words::Words`],
 //!   so that the models in `tests/` run under loom the same code that the recorder and the readers run.
 //! * [`dictionary`] encodes and decodes the records that ids refer to.
+//! * [`stripe`] numbers what happens to atomic variables.
 //! * [`version`] says which traces a reader accepts.
 //!
 //! The crate is `no_std` without dependencies. Its feature `map` adds the one routine that maps a file.
@@ -32,6 +33,7 @@ mod event;
 mod id;
 pub mod process;
 pub mod slot;
+pub mod stripe;
 pub mod version;
 pub mod words;
 
@@ -39,7 +41,7 @@ pub mod words;
 pub mod segment;
 
 pub use crate::{
-    event::{Event, Flags, Kind, MESSAGE_MAX, Mode, ObjectKind, PAYLOAD_MAX},
+    event::{ADDRESS_MAX, BESIDE_MAX, Event, Flags, Kind, MESSAGE_MAX, Mode, ObjectKind, Order, PAYLOAD_MAX},
     id::{ClassId, LocationId, ObjectId, SiteId, StackId},
 };
 

@@ -16,7 +16,7 @@ use std::{
     },
 };
 use trace_format::{
-    ClassId, Event, Flags, Kind, LocationId, Mode, ObjectId, ObjectKind, SiteId, StackId,
+    ClassId, Event, Flags, Kind, LocationId, Mode, ObjectId, ObjectKind, Order, SiteId, StackId,
     chunk::{self, CHUNK_ALIGN, ChunkKind, HEADER_WORDS, State},
     dictionary::{Addresses, Record, records},
     process::{self, Apart, Stopped, fnv1a},
@@ -38,6 +38,9 @@ const CONDVAR: ObjectId = ObjectId(5);
 const CHANNEL: ObjectId = ObjectId(6);
 const BARRIER: ObjectId = ObjectId(8);
 const TASK: ObjectId = ObjectId(9);
+const CELL: ObjectId = ObjectId(10);
+const ATOMIC_ADDRESS: u64 = 0x5555_5565_4400;
+const CELL_ADDRESS: u64 = 0x7fff_8765_4320;
 const SCOPE_ADDRESS: u64 = 0x7fff_1234_5678;
 
 /// Every record that version 1.0 knows.
@@ -62,6 +65,7 @@ const RECORDS: [Record<'static>; 9] = [
 /// An event of every kind that version 1.0 emits, in an order that a thread could have come to.
 fn events() -> Vec<Event> {
     let event = |kind, flags, site, object, seq| Event::new(kind, flags, site, object, seq);
+    let at_address = |kind, flags, address, beside| Event::at_address(kind, flags, 3, address, beside);
     let (none, nothing) = (Flags::NONE, ObjectId::NONE);
     let shared = Mode::Shared.flags();
     vec![
@@ -103,6 +107,15 @@ fn events() -> Vec<Event> {
         event(Kind::RECEIVE_FAILED, Flags::TIMED_OUT.with(Flags::TIMED), 3, CHANNEL, 0),
         event(Kind::SENT, Flags::TIMED, 3, CHANNEL, 7),
         event(Kind::HANDLE_DROP, Flags::RECEIVER, 3, CHANNEL, 0),
+        event(Kind::FENCE, Flags::atomic(Order::SeqCst, 0), 3, nothing, 0),
+        at_address(Kind::ATOMIC_LOAD, Flags::atomic(Order::Acquire, 3), ATOMIC_ADDRESS, 6),
+        at_address(Kind::ATOMIC_STORE, Flags::atomic(Order::Release, 0), ATOMIC_ADDRESS, 7),
+        at_address(Kind::ATOMIC_RMW, Flags::atomic(Order::AcqRel, 2).with(Flags::UNCERTAIN), ATOMIC_ADDRESS, 7),
+        event(Kind::CELL_READ, none, 3, CELL, 0),
+        at_address(Kind::CELL_WRITE, Flags::ADDRESS, CELL_ADDRESS, 24),
+        at_address(Kind::PUBLISH, none, CELL_ADDRESS, 8),
+        at_address(Kind::OBSERVE, none, CELL_ADDRESS, 8),
+        at_address(Kind::CELL_FREE, none, CELL_ADDRESS, 24),
         event(Kind::SCOPE_END, none, 3, nothing, SCOPE_ADDRESS),
         event(Kind::JOIN, none, 3, WORKER, 0),
         event(Kind::DESTROY, none, 0, LOCK_A, 0),
@@ -113,7 +126,7 @@ fn events() -> Vec<Event> {
 }
 
 /// What a reader of the golden file must find, written by hand.
-const EVENTS_READ: [&str; 44] = [
+const EVENTS_READ: [&str; 53] = [
     "OWNER(flags 0x00, site 0, object 1, seq 0)",
     "BEGIN(flags 0x00, site 0, object 1, seq 0)",
     "TIME(flags 0x00, site 0, object 0, seq 1500000)",
@@ -152,6 +165,15 @@ const EVENTS_READ: [&str; 44] = [
     "RECEIVE_FAILED(flags 0x88, site 3, object 6, seq 0)",
     "SENT(flags 0x80, site 3, object 6, seq 7)",
     "HANDLE_DROP(flags 0x02, site 3, object 6, seq 0)",
+    "FENCE(flags 0x04, site 3, object 0, seq 0)",
+    "ATOMIC_LOAD(flags 0x31, site 3, object 366504920064, seq 1621)",
+    "ATOMIC_STORE(flags 0x02, site 3, object 366504920064, seq 1877)",
+    "ATOMIC_RMW(flags 0x2b, site 3, object 366504920064, seq 1877)",
+    "CELL_READ(flags 0x00, site 3, object 10, seq 0)",
+    "CELL_WRITE(flags 0x10, site 3, object 1097488220960, seq 6271)",
+    "PUBLISH(flags 0x00, site 3, object 1097488220960, seq 2175)",
+    "OBSERVE(flags 0x00, site 3, object 1097488220960, seq 2175)",
+    "CELL_FREE(flags 0x00, site 3, object 1097488220960, seq 6271)",
     "SCOPE_END(flags 0x00, site 3, object 0, seq 140733498807928)",
     "JOIN(flags 0x00, site 3, object 2, seq 0)",
     "DESTROY(flags 0x00, site 0, object 78187493520, seq 0)",
