@@ -16,9 +16,10 @@ mod lock;
 mod objects;
 mod order;
 mod rules;
+mod stripes;
 
 pub use first_pass::FirstPass;
-pub use objects::{NO_OBJECT, Objects};
+pub use objects::{AT_ADDRESS, NO_OBJECT, Objects};
 pub use order::{Merged, run};
 pub use rules::NOTIFIES_MAX;
 

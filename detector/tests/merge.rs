@@ -9,7 +9,7 @@ use detector::{
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use support::{Process, trace_of};
-use trace_format::{Event, Flags, Kind, Mode};
+use trace_format::{Event, Flags, Kind, Mode, Order, stripe};
 
 #[derive(Default)]
 struct Collected {
@@ -132,6 +132,48 @@ fn execute(wishes: &[(usize, usize, usize)], segment_events: usize) -> Process {
     process
 }
 
+/// Addresses of atomic variables, of which two share a stripe.
+fn addresses() -> [u64; 3] {
+    let first = 0x7f00_0000_1000;
+    let twin = (1..).map(|n| first + n * 8).find(|twin| stripe::of(*twin) == stripe::of(first)).unwrap();
+    [first, twin, first + 8]
+}
+
+/// Threads that load, store and modify what lies at three addresses.
+fn execute_on_atomics(wishes: &[(usize, usize, usize)], segment_events: usize, forked: bool) -> Process {
+    const KINDS: [Kind; 5] = [Kind::ATOMIC_LOAD, Kind::ATOMIC_STORE, Kind::ATOMIC_RMW, Kind::PUBLISH, Kind::OBSERVE];
+    let mut process = Process::new(1);
+    process.segment_events = segment_events;
+    let mut versions = BTreeMap::new();
+    for (thread, kind, address) in wishes.iter().copied() {
+        let (kind, address) = (KINDS[kind % KINDS.len()], addresses()[address % 3]);
+        let version = versions.entry(stripe::of(address)).or_insert(if forked { 1000 } else { 0 });
+        *version += u64::from(!matches!(kind, Kind::ATOMIC_LOAD | Kind::OBSERVE));
+        let flags = Flags::atomic(Order::Relaxed, 3);
+        let thread = format!("t{thread}");
+        process.object(&thread, &thread);
+        process.push(&thread, Event::at_address(kind, flags, 1, address, *version));
+    }
+    process
+}
+
+/// The merged order, in which each version is made once and seen between its making and that of the next one.
+fn check_stripes(file: &ProcessFile) -> Result<(), TestCaseError> {
+    let first = FirstPass::new(file);
+    let n_events = first.n_events;
+    let mut collected = Collected::default();
+    let merged = merge::run(file, first, &mut collected);
+    prop_assert_eq!((merged.n_gaps, collected.steps.len() as u64), (0, n_events));
+    let mut versions = BTreeMap::new();
+    for Step { event, object, .. } in collected.steps.iter().filter(|step| step.event.is_at_address()) {
+        prop_assert_eq!(merged.objects.id(*object), merge::AT_ADDRESS | event.address());
+        let version = versions.entry(stripe::of(event.address())).or_insert(0);
+        *version += u64::from(!matches!(event.kind(), Kind::ATOMIC_LOAD | Kind::OBSERVE));
+        prop_assert_eq!(*version, event.beside());
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -144,6 +186,46 @@ proptest! {
         prop_assert_eq!(&trace.problems, &[]);
         check_order(&trace.processes[0])?;
     }
+
+    #[test]
+    fn what_was_loaded_lies_between_the_stores(
+        wishes in prop::collection::vec((0..5_usize, 0..5_usize, 0..3_usize), 0..150),
+        segment_events in prop_oneof![Just(4000_usize), 3..20_usize],
+    ) {
+        let trace = trace_of([execute_on_atomics(&wishes, segment_events, false).to_bytes()]);
+        prop_assert_eq!(&trace.problems, &[]);
+        check_stripes(&trace.processes[0])?;
+    }
+}
+
+#[test]
+fn an_operation_whose_version_is_not_certain_waits_for_nothing() {
+    let mut process = Process::new(1);
+    let address = addresses()[0];
+    let flags = Flags::atomic(Order::Release, 3);
+    ["t1", "t2"].map(|thread| process.object(thread, thread));
+    process.push("t1", Event::at_address(Kind::ATOMIC_STORE, flags.with(Flags::UNCERTAIN), 1, address, 77));
+    process.push("t2", Event::at_address(Kind::ATOMIC_STORE, flags, 1, address, 1));
+    let trace = trace_of([process.to_bytes()]);
+    let merged = merge::run(&trace.processes[0], FirstPass::new(&trace.processes[0]), &mut Collected::default());
+    assert_eq!(merged.n_gaps, 0);
+}
+
+#[test]
+fn a_version_that_is_missing_is_a_gap() {
+    let wishes = [(1, 1, 0), (2, 1, 0), (1, 0, 0), (2, 1, 0)];
+    let process = execute_on_atomics(&wishes, 4000, true);
+    let trace = trace_of([process.to_bytes()]);
+    let mut collected = Collected::default();
+    let merged = merge::run(&trace.processes[0], FirstPass::new(&trace.processes[0]), &mut collected);
+    // Where the versions begin is where recording began, for all that is known.
+    assert_eq!(merged.n_gaps, 0);
+    let mut process = execute_on_atomics(&wishes[..2], 4000, false);
+    let late = Event::at_address(Kind::ATOMIC_LOAD, Flags::NONE, 1, addresses()[0], 5);
+    process.push("t1", late);
+    let trace = trace_of([process.to_bytes()]);
+    let merged = merge::run(&trace.processes[0], FirstPass::new(&trace.processes[0]), &mut collected);
+    assert_eq!(merged.n_gaps, 1);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use super::{
     lock::{First, Lock, Sections, is_lock_kind},
-    objects::Objects,
+    objects::{AT_ADDRESS, Objects},
+    stripes,
 };
 use crate::source::{ProcessFile, Run, scan};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -22,6 +23,9 @@ pub struct FirstPass {
     pub(super) thread_idx: FxHashMap<u64, u32>,
     pub(super) runs: Vec<Vec<Run>>,
     pub(super) locks: Vec<Lock>,
+    pub(super) stripes: Vec<Lock>,
+    /// Whether there are accesses of cells or marked memory.
+    pub has_accesses: bool,
     pub(super) sections: Sections,
     /// By channel: how many senders are dropped in all.
     pub(super) sender_drops: FxHashMap<u32, u64>,
@@ -84,6 +88,8 @@ struct Counts {
     firsts: Vec<First>,
     sections_of: Vec<u32>,
     sections: Sections,
+    stripes: stripes::Counts,
+    has_accesses: bool,
     sender_drops: FxHashMap<u32, u64>,
     receiver_drops: FxHashMap<u32, u64>,
     rendezvous: FxHashSet<u32>,
@@ -103,6 +109,8 @@ impl Counts {
             firsts: Vec::new(),
             sections_of: Vec::new(),
             sections: Sections::new(n_events_max),
+            stripes: stripes::Counts::default(),
+            has_accesses: false,
             sender_drops: FxHashMap::default(),
             receiver_drops: FxHashMap::default(),
             rendezvous: FxHashSet::default(),
@@ -120,7 +128,7 @@ impl Counts {
             self.n_unknown += u64::from(names == Names::Unknown);
             return;
         }
-        let object = self.objects.intern(event.object().0);
+        let object = self.objects.intern(object_key(event));
         if self.firsts.len() < self.objects.len() {
             self.firsts.push(First::default());
             self.sections_of.push(0);
@@ -147,6 +155,9 @@ impl Counts {
     }
 
     fn add_message(&mut self, event: Event, object: u32) {
+        if stripes::is_ordered(event) {
+            return self.stripes.add(event, &mut self.sections);
+        }
         match (event.kind(), event.flags().handle()) {
             (Kind::HANDLE_DROP, Flags::SENDER) => *self.sender_drops.entry(object).or_default() += 1,
             (Kind::HANDLE_DROP, Flags::RECEIVER) => *self.receiver_drops.entry(object).or_default() += 1,
@@ -156,6 +167,7 @@ impl Counts {
             (Kind::CREATE, _) if self.async_classes.contains(&event.seq()) => {
                 self.async_locks.insert(object);
             }
+            (Kind::CELL_READ | Kind::CELL_WRITE | Kind::CELL_FREE, _) => self.has_accesses = true,
             (Kind::ARRIVE, _) => {
                 if let Some(of) = self.sections_of.get_mut(object as usize) {
                     self.sections.add(of, event.seq());
@@ -177,9 +189,12 @@ impl Counts {
         };
         let locks = self.firsts.iter().zip(&self.sections_of).enumerate();
         let locks: Vec<Lock> = locks.map(|(i, (first, sections))| first.lock(*sections, inherited(i))).collect();
+        let stripes = self.stripes.finish(file.header.forked_from.is_some());
         let has_shared = self.firsts.iter().map(|first| first.shared != u64::MAX).collect();
         FirstPass {
             locks,
+            stripes,
+            has_accesses: self.has_accesses,
             has_shared,
             objects: self.objects,
             threads,
@@ -195,6 +210,12 @@ impl Counts {
             async_locks: self.async_locks,
         }
     }
+}
+
+/// What tells the object of an event from others: its id, or its address, which is no id.
+#[inline]
+pub(super) fn object_key(event: Event) -> u64 {
+    if event.is_at_address() { AT_ADDRESS | event.address() } else { event.object().0 }
 }
 
 /// What the `object` field of an event's kind means.

@@ -98,6 +98,27 @@ impl Lock {
         }
     }
 
+    /// Of a stripe: whether what makes version `version` would come after all that saw the one before it.
+    #[inline]
+    pub(super) fn is_read_by_all(&self, version: u64, sections: &Sections) -> bool {
+        self.acquired >= version || self.readers_done >= sections.count(self.sections, self.acquired)
+    }
+
+    /// Of a stripe: goes past what makes a version, or has seen one.
+    #[inline]
+    pub(super) fn pass(&mut self, writes: bool, version: u64) {
+        if writes && self.acquired >= version || self.acquired > version {
+            self.gap = true;
+            return;
+        }
+        if self.acquired < version {
+            *self = Self { acquired: version, released: version, readers: 0, readers_done: 0, ..*self };
+        }
+        if !writes {
+            self.readers_done += 1;
+        }
+    }
+
     /// Goes past `event`, which may be forced: then the state is brought to where the event makes sense.
     #[inline]
     pub(super) fn apply(&mut self, event: Event, thread: u32) {

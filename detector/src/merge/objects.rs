@@ -5,6 +5,9 @@ use rustc_hash::FxHashMap;
 /// The index that stands for no object.
 pub const NO_OBJECT: u32 = u32::MAX;
 
+/// Marks an address among the ids of objects: atomic variables, and memory that a program marks, are known by theirs.
+pub const AT_ADDRESS: u64 = 1 << 63;
+
 /// Ids below this many are looked up in a table, however short the file.
 const DENSE_IDS_MIN: u64 = 1 << 12;
 

@@ -2,9 +2,10 @@
 
 use super::{
     FirstPass, NO_OBJECT, Objects, Sink, Step,
-    first_pass::{Names, names_by_kind},
+    first_pass::{Names, names_by_kind, object_key},
     lock::{Lock, Sections, is_lock_kind},
     rules::{Place, Rules},
+    stripes::{self, Stripes},
 };
 use crate::source::{Bytes, Cursor, ProcessFile};
 use rustc_hash::FxHashMap;
@@ -39,6 +40,7 @@ pub fn run<S: Sink>(file: &ProcessFile, mut first: FirstPass, sink: &mut S) -> M
         cursors: runs.into_iter().map(Cursor::new).collect(),
         waiting: FxHashMap::default(),
         locks: mem::take(&mut first.locks),
+        stripes: Stripes::new(mem::take(&mut first.stripes)),
         rules: Rules::new(first.threads.len()),
         first: &first,
         n_gaps: 0,
@@ -66,6 +68,7 @@ struct Order<'a, M> {
     parked: Vec<Option<(Step, Place)>>,
     waiting: FxHashMap<Place, Vec<u32>>,
     locks: Vec<Lock>,
+    stripes: Stripes,
     rules: Rules<M>,
     n_gaps: u64,
 }
@@ -75,7 +78,7 @@ impl<M: Clone> Order<'_, M> {
     fn run_thread<S: Sink<Mark = M>>(&mut self, thread: u32, sink: &mut S) {
         while let Some(event) = self.peek(thread) {
             let object = match self.names[usize::from(event.kind().0)] {
-                Names::Object => self.first.objects.find(event.object().0),
+                Names::Object => self.first.objects.find(object_key(event)),
                 Names::Nothing => NO_OBJECT,
                 Names::Unknown => {
                     self.skip(thread);
@@ -110,6 +113,10 @@ impl<M: Clone> Order<'_, M> {
             let ready = self.lock(step.object).is_none_or(|lock| lock.is_ready(step.event, self.sections()));
             return if ready { Ok(()) } else { Err(Place::Object(step.object)) };
         }
+        if stripes::is_ordered(step.event) {
+            let ready = self.stripes.is_ready(step.event, self.sections());
+            return if ready { Ok(()) } else { Err(Place::stripe(step.event)) };
+        }
         self.rules.check(self.first, step)
     }
 
@@ -122,6 +129,13 @@ impl<M: Clone> Order<'_, M> {
             lock.apply(step.event, step.thread);
             if lock.n_waiting > 0 {
                 self.wake(Place::Object(step.object));
+            }
+            return;
+        }
+        if stripes::is_ordered(step.event) {
+            sink.step(step);
+            if self.stripes.apply(step.event) {
+                self.wake(Place::stripe(step.event));
             }
             return;
         }
@@ -195,6 +209,7 @@ impl<M: Clone> Order<'_, M> {
                 let release_missing = missing == 1 && lock.released < lock.acquired && !holder_parked;
                 (u8::from(!release_missing), missing)
             }
+            Place::Stripe(_) => (1, self.stripes.distance(step.event)),
             Place::Object(_) => (2, step.event.seq()),
             Place::Fork(_) => (3, 0),
             Place::Body(_) | Place::End(_) => (4, 0),
@@ -211,9 +226,12 @@ impl<M: Clone> Order<'_, M> {
     }
 
     fn count_waiting(&mut self, place: Place, change: i64) {
-        if let Place::Object(object) = place
-            && let Some(lock) = self.locks.get_mut(object as usize)
-        {
+        let lock = match place {
+            Place::Object(object) => self.locks.get_mut(object as usize),
+            Place::Stripe(stripe) => self.stripes.lock_mut(stripe),
+            _ => None,
+        };
+        if let Some(lock) = lock {
             lock.n_waiting = u32::try_from(i64::from(lock.n_waiting) + change).unwrap_or(0);
         }
     }

@@ -5,7 +5,7 @@
 use super::{FirstPass, Sink, Step};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
-use trace_format::{Flags, Kind};
+use trace_format::{Event, Flags, Kind, stripe};
 
 /// Notifies that one object keeps until they have woken somebody: an unpark may never be answered.
 pub const NOTIFIES_MAX: usize = 256;
@@ -18,6 +18,8 @@ const ANCESTORS_MAX: usize = 1024;
 pub(super) enum Place {
     /// An event on an object.
     Object(u32),
+    /// An operation on an atomic variable of a stripe.
+    Stripe(u32),
     /// The FORK of a thread.
     Fork(u32),
     /// The end of a thread's body.
@@ -26,7 +28,14 @@ pub(super) enum Place {
     End(u32),
 }
 
-/// State of all rules but that of locks.
+impl Place {
+    /// The stripe of the address of an event.
+    pub(super) fn stripe(event: Event) -> Self {
+        Self::Stripe(stripe::of(event.address()) as u32)
+    }
+}
+
+/// State of all rules but those of locks and stripes.
 #[derive(Debug)]
 pub(super) struct Rules<M> {
     messages: FxHashMap<(u32, u64), M>,
