@@ -4,10 +4,12 @@
 
 mod build;
 mod clock;
+mod guarded;
 mod held;
 mod kernel;
 mod knowledge;
 mod nested;
+mod numbering;
 mod of_history;
 mod overlap;
 mod process;
@@ -17,6 +19,7 @@ mod tables;
 mod threads;
 
 pub use build::build;
+pub use numbering::Numbering;
 pub use of_history::{of_history, site_of, thread_object};
 pub use replayable::{Replayable, TOO_LONG, replayable};
 

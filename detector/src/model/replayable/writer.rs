@@ -1,9 +1,9 @@
 //! Takes the merged order of a recorded process down as a history.
 
-use super::guarded::{Data, Described};
 use crate::{
     history::{History, Kind as Does, Mode, Operation, Resource},
     merge::{NOTIFIES_MAX, Sink, Step},
+    model::{Numbering, guarded::Data},
 };
 use rustc_hash::FxHashMap;
 use trace_format::{Event, Flags, Kind, ObjectKind};
@@ -44,18 +44,16 @@ struct Thread {
 }
 
 /// Takes the merged order down as a history.
-pub(super) struct Writer {
+pub(super) struct Writer<'a> {
     pub(super) history: History,
     /// The thread of the latest step, and where that was.
     latest: (u32, u32),
-    pub(super) described: Vec<Described>,
+    numbering: &'a Numbering,
     /// One for each object, then one for each mark.
     pub(super) n_variables: u32,
     pub(super) distrust: Option<&'static str>,
     pub(super) doubtful: FxHashMap<u32, &'static str>,
     threads: Vec<Thread>,
-    /// By id.
-    pub(super) thread_numbers: FxHashMap<u64, u32>,
     /// By id.
     object_numbers: FxHashMap<u64, u32>,
     /// Marks that the event to come arrives from, each with the thread that arrives.
@@ -69,7 +67,7 @@ pub(super) struct Writer {
     wakes: Vec<(u32, u32)>,
 }
 
-impl Sink for Writer {
+impl Sink for Writer<'_> {
     type Mark = u32;
 
     fn step(&mut self, step: &Step) {
@@ -101,7 +99,7 @@ impl Sink for Writer {
             Kind::PASS => self.pass(thread, object, event),
             // What was touched so far may have decided what the new thread does.
             Kind::FORK => self.touch_early(thread),
-            Kind::JOIN => match self.thread_numbers.get(&event.object().0).copied() {
+            Kind::JOIN => match self.numbering.threads.get(&event.object().0).copied() {
                 Some(joined) => self.push_operation(Operation::new(thread, Does::Join, joined, event.site().0)),
                 None => self.arrive_at(thread, &marks, Does::Await, event),
             },
@@ -154,23 +152,17 @@ const fn is_wait(kind: Kind) -> bool {
     matches!(kind, Kind::RECEIVE | Kind::SENT | Kind::WAKE | Kind::JOIN | Kind::SCOPE_END)
 }
 
-impl Writer {
-    pub(super) fn new(
-        history: History,
-        described: Vec<Described>,
-        thread_numbers: FxHashMap<u64, u32>,
-        object_numbers: FxHashMap<u64, u32>,
-    ) -> Self {
+impl<'a> Writer<'a> {
+    pub(super) fn new(history: History, numbering: &'a Numbering) -> Self {
         Self {
-            n_variables: described.len() as u32,
+            n_variables: numbering.ids.len() as u32,
             threads: vec![Thread::default(); history.threads.len()],
             history,
             latest: (0, 0),
-            described,
+            numbering,
             distrust: None,
             doubtful: FxHashMap::default(),
-            thread_numbers,
-            object_numbers,
+            object_numbers: numbering.ids.iter().copied().zip(0..).collect(),
             arrived: Vec::new(),
             messages: FxHashMap::default(),
             opened: FxHashMap::default(),
@@ -202,11 +194,11 @@ impl Writer {
     }
 
     fn kind(&self, object: u32) -> ObjectKind {
-        self.described.get(object as usize).map_or(ObjectKind::Unknown, |described| described.kind)
+        self.numbering.kind(object)
     }
 
     fn resource_kind(&self, object: u32) -> Resource {
-        self.described.get(object as usize).map_or(Resource::Opaque, |described| described.resource)
+        self.numbering.described.get(object as usize).map_or(Resource::Opaque, |described| described.resource)
     }
 
     /// An operation on a resource; one that gives up, at once or after a time, does not hang.
@@ -399,7 +391,7 @@ impl Writer {
         if writes {
             self.push(thread, Does::Write, object);
         }
-        let is_shared = self.described.get(object as usize).is_some_and(|of| of.data == Data::Shared);
+        let is_shared = self.numbering.described.get(object as usize).is_some_and(|of| of.data == Data::Shared);
         if is_shared && writes && mode != Mode::Exclusive {
             self.doubt(thread, OVERLAPPING);
         }
@@ -413,7 +405,7 @@ impl Writer {
     /// Says what a section did to what the lock guards: the read, and whether it wrote.
     fn guarded(&mut self, section: Section, flags: Flags) -> bool {
         let Section { object, mode, .. } = section;
-        let (data, kind) = match self.described.get(object as usize) {
+        let (data, kind) = match self.numbering.described.get(object as usize) {
             Some(described) => (described.data, described.kind),
             None => (Data::Elsewhere, ObjectKind::Unknown),
         };
@@ -445,7 +437,7 @@ impl Writer {
         for section in sections.into_iter().filter(|section| !section.is_inner) {
             self.guarded(section, Flags::READ);
         }
-        self.history.resources.kinds = self.described.iter().map(|described| described.resource).collect();
+        self.history.resources.kinds = self.numbering.described.iter().map(|described| described.resource).collect();
     }
 
     /// Takes out the section that a release ends: the thread's newest one of the object, else whosever it is.
