@@ -59,11 +59,6 @@ impl Numbering {
         of_process.find(|(object, _)| object.id == *id).map(|(_, object)| object)
     }
 
-    /// Whether a variable stands for something that one thread did before another one went on.
-    pub fn is_message(&self, variable: u32) -> bool {
-        variable as usize >= self.ids.len()
-    }
-
     /// What a place is, in the model or not; `None` if nothing is known of it.
     pub fn spot(&self, trace: &Trace, place: u32) -> Option<Spot> {
         let dictionary = &trace.processes.get(self.process.idx())?.dictionary;

@@ -10,6 +10,7 @@
 //!   type that may change behind a shared reference is written by whoever reads it. Of `()`, which stands for something
 //!   else, nothing is known: its sections may be left out of a schedule, but not change places ([`Replayable::is_mute`]).
 
+mod accesses;
 mod writer;
 
 use self::writer::Writer;
@@ -17,7 +18,7 @@ use super::{Model, Numbering, ProcessId, ThreadId};
 use crate::{
     history::{History, Names},
     merge::{self, FirstPass},
-    source::Trace,
+    source::{Memory, Trace},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Deref;
@@ -31,6 +32,8 @@ pub struct Replayable {
     pub n_events: u64,
     /// What its numbers stand for.
     numbering: Numbering,
+    /// By variable that is data, accessed without any lock, the object that it is, or lies at.
+    accessed: FxHashMap<u32, u32>,
     /// Operations behind which nothing is proven, with the reason: what they found out is not in the history.
     doubtful: FxHashMap<u32, &'static str>,
 }
@@ -50,6 +53,16 @@ impl Deref for Replayable {
 }
 
 impl Replayable {
+    /// The object that a variable is, or lies at, if it is data that is accessed without any lock.
+    pub fn accessed(&self, variable: u32) -> Option<u32> {
+        self.accessed.get(&variable).copied()
+    }
+
+    /// Whether a variable stands for something that one thread did before another one went on.
+    pub fn is_message(&self, variable: u32) -> bool {
+        variable as usize >= self.numbering.ids.len() && !self.accessed.contains_key(&variable)
+    }
+
     /// Why a schedule, given by its steps, proves nothing: something in it is ordered by what was not recorded.
     pub fn doubt(&self, model: &Model, steps: impl Iterator<Item = u32>) -> Option<&'static str> {
         let process = model.processes.get(self.process.idx())?;
@@ -99,7 +112,7 @@ pub fn replayable(
         operations: Vec::with_capacity(usize::try_from(first.n_events).unwrap_or_default()),
         ..History::default()
     };
-    let mut writer = Writer::new(history, &numbering);
+    let mut writer = Writer::new(history, &numbering, Memory::of(file));
     let merged = merge::run(file, first, &mut writer);
     if merged.n_gaps > 0 || file.header.lost > 0 {
         return Err("some of its events are missing");
@@ -117,6 +130,7 @@ pub fn replayable(
     };
     writer.history.unended = (0..n_threads).filter(|thread| !has_ended(thread)).collect();
     writer.history.variables = Names::unnamed(writer.n_variables);
-    let Writer { history, doubtful, .. } = writer;
-    Ok(Replayable { history, n_events, numbering, doubtful })
+    let Writer { history, doubtful, accessed, .. } = writer;
+    let accessed = accessed.objects;
+    Ok(Replayable { history, n_events, numbering, accessed, doubtful })
 }

@@ -1,9 +1,11 @@
 //! Takes the merged order of a recorded process down as a history.
 
+use super::accesses::Accessed;
 use crate::{
     history::{History, Kind as Does, Mode, Operation, Resource},
     merge::{NOTIFIES_MAX, Sink, Step},
     model::{Numbering, guarded::Data},
+    source::Memory,
 };
 use rustc_hash::FxHashMap;
 use trace_format::{Event, Flags, Kind, ObjectKind};
@@ -49,8 +51,9 @@ pub(super) struct Writer<'a> {
     /// The thread of the latest step, and where that was.
     latest: (u32, u32),
     numbering: &'a Numbering,
-    /// One for each object, then one for each mark.
+    /// One for each object, then one for each part of marked memory, then one for each mark.
     pub(super) n_variables: u32,
+    pub(super) accessed: Accessed,
     pub(super) distrust: Option<&'static str>,
     pub(super) doubtful: FxHashMap<u32, &'static str>,
     threads: Vec<Thread>,
@@ -97,6 +100,10 @@ impl Sink for Writer<'_> {
             Kind::ARRIVE => _ = self.resource(thread, Does::Give, object, event),
             Kind::NOTIFY => self.notify(thread, object, event, &marks),
             Kind::PASS => self.pass(thread, object, event),
+            Kind::CELL_READ | Kind::CELL_WRITE | Kind::CELL_FREE => self.access(thread, object, event),
+            Kind::ATOMIC_LOAD | Kind::ATOMIC_STORE | Kind::ATOMIC_RMW | Kind::PUBLISH | Kind::OBSERVE => {
+                self.atomic(thread, object, event);
+            }
             // What was touched so far may have decided what the new thread does.
             Kind::FORK => self.touch_early(thread),
             Kind::JOIN => match self.numbering.threads.get(&event.object().0).copied() {
@@ -153,9 +160,12 @@ const fn is_wait(kind: Kind) -> bool {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(history: History, numbering: &'a Numbering) -> Self {
+    pub(super) fn new(history: History, numbering: &'a Numbering, memory: Memory) -> Self {
+        let n_objects = numbering.ids.len() as u32;
+        let accessed = Accessed::new(memory, n_objects);
         Self {
-            n_variables: numbering.ids.len() as u32,
+            n_variables: n_objects + accessed.len(),
+            accessed,
             threads: vec![Thread::default(); history.threads.len()],
             history,
             latest: (0, 0),
@@ -176,7 +186,7 @@ impl<'a> Writer<'a> {
         self.history.operations.len() - 1
     }
 
-    fn push_operation(&mut self, operation: Operation) {
+    pub(super) fn push_operation(&mut self, operation: Operation) {
         self.history.operations.push(operation);
     }
 
@@ -188,7 +198,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Nothing is proven behind this point of the thread.
-    fn doubt(&mut self, thread: u32, why: &'static str) {
+    pub(super) fn doubt(&mut self, thread: u32, why: &'static str) {
         let at = self.push(thread, Does::Branch, 0);
         self.doubtful.insert(at as u32, why);
     }
