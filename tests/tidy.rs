@@ -148,6 +148,7 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
         &[
             "instrumented-sync/src/recorder",
             "instrumented-sync/src/probe.rs",
+            "instrumented-sync/src/probe/access.rs",
             "instrumented-sync/src/identity.rs",
             "instrumented-sync/src/trace.rs",
         ],
@@ -254,6 +255,7 @@ fn analyses_do_not_know_each_other() {
 const UNSAFE_IN: &[&str] = &[
     "trace-format/src/segment.rs",
     "instrumented-sync/src/recorder",
+    "instrumented-sync/src/cell/race.rs",
     "instrumented-sync/src/sync/mutex.rs",
     "instrumented-sync/src/sync/reentrant_lock.rs",
     "instrumented-sync/src/thread/builder.rs",

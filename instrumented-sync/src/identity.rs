@@ -11,24 +11,28 @@ use std::{
 };
 use trace_format::{Event, Flags, Kind, MESSAGE_MAX, ObjectId, ObjectKind};
 
-/// Identity of a primitive: an object id, taken at the first recorded operation, and the number that orders
-/// operations on it.
+/// Identity of something whose operations nothing numbers: an object id, taken at the first recorded operation.
 ///
 /// The only field of a wrapper with a destructor, and not generic: wrappers keep std's variance and drop check.
-pub(crate) struct Identity {
+pub(crate) struct Unnumbered {
     object: AtomicU64,
+    created_at: &'static Location<'static>,
+}
+
+/// Identity of a primitive: the same, and the number that orders operations on it.
+pub(crate) struct Identity {
+    unnumbered: Unnumbered,
     /// Number of the latest exclusive acquire, or of the latest notify or message.
     version: AtomicU64,
-    created_at: &'static Location<'static>,
 }
 
 /// What an object is, as a function so that nothing is computed before it is needed.
 pub(crate) type Class = fn() -> (ObjectKind, &'static str);
 
-impl Identity {
+impl Unnumbered {
     #[track_caller]
     pub(crate) const fn new() -> Self {
-        Self { object: AtomicU64::new(0), version: AtomicU64::new(0), created_at: Location::caller() }
+        Self { object: AtomicU64::new(0), created_at: Location::caller() }
     }
 
     /// The object id; takes one if there is none. 0 if none can be had.
@@ -39,23 +43,6 @@ impl Identity {
             0 => self.take_object(class, None),
             object => object,
         }
-    }
-
-    /// As [`Self::object`], of what was made with a capacity: parties, counts, permits or room. The first of all
-    /// operations on such an object has to come this way.
-    #[inline]
-    pub(crate) fn object_with_capacity(&self, class: Class, capacity: u64) -> u64 {
-        match self.known_object() {
-            0 => self.take_object(class, Some(capacity)),
-            object => object,
-        }
-    }
-
-    /// The object id, 0 if it has none yet.
-    #[inline]
-    pub(crate) fn known_object(&self) -> u64 {
-        // Relaxed: as in `object`.
-        self.object.load(Relaxed)
     }
 
     #[cold]
@@ -76,6 +63,36 @@ impl Identity {
             entry::append(Event::new(Kind::CAPACITY, Flags::NONE, site, ObjectId(taken), capacity).into());
         }
         taken
+    }
+}
+
+impl Identity {
+    #[track_caller]
+    pub(crate) const fn new() -> Self {
+        Self { unnumbered: Unnumbered::new(), version: AtomicU64::new(0) }
+    }
+
+    /// As [`Unnumbered::object`].
+    #[inline]
+    pub(crate) fn object(&self, class: Class) -> u64 {
+        self.unnumbered.object(class)
+    }
+
+    /// As [`Self::object`], of what was made with a capacity: parties, counts, permits or room. The first of all
+    /// operations on such an object has to come this way.
+    #[inline]
+    pub(crate) fn object_with_capacity(&self, class: Class, capacity: u64) -> u64 {
+        match self.known_object() {
+            0 => self.unnumbered.take_object(class, Some(capacity)),
+            object => object,
+        }
+    }
+
+    /// The object id, 0 if it has none yet.
+    #[inline]
+    pub(crate) fn known_object(&self) -> u64 {
+        // Relaxed: as in `Unnumbered::object`.
+        self.unnumbered.object.load(Relaxed)
     }
 
     /// Numbers an exclusive acquire; the caller holds the object exclusively.
@@ -102,7 +119,7 @@ impl Identity {
     }
 }
 
-impl Drop for Identity {
+impl Drop for Unnumbered {
     #[inline]
     fn drop(&mut self) {
         let object = *self.object.get_mut();
@@ -119,6 +136,6 @@ fn destroyed(object: u64) {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity").field("created_at", &self.created_at).finish_non_exhaustive()
+        f.debug_struct("Identity").field("created_at", &self.unnumbered.created_at).finish_non_exhaustive()
     }
 }

@@ -25,6 +25,10 @@
 //! ```
 #![cfg_attr(not(recorded), deny(unsafe_code))]
 
+#[doc(hidden)]
+#[path = "mark.rs"]
+pub mod __mark;
+pub mod cell;
 #[cfg_attr(not(recorded), allow(dead_code, reason = "the recorded side is used by recording only"))]
 mod held;
 pub mod model;
@@ -53,11 +57,6 @@ pub mod thread;
 pub mod trace;
 #[cfg(recorded)]
 pub use trace::label;
-
-/// Cells that a model checker can look into; else std's, and one that is lent as loom's.
-pub mod cell {
-    pub use crate::model::cell::*;
-}
 
 /// As [`std::hint`]; in a model, spinning lets others run.
 pub mod hint {

@@ -4,6 +4,8 @@
 //! thread, capturing a stack, making room - is done before the primitive is touched, so that no lock is held
 //! longer for it.
 
+pub(crate) mod access;
+
 mod operation;
 
 use crate::{
@@ -24,7 +26,7 @@ use trace_format::{Event, Kind, ObjectId};
 
 pub(crate) use self::operation::Operation;
 pub(crate) use crate::{
-    identity::{Class, Identity},
+    identity::{Class, Identity, Unnumbered},
     recorder::{latch::recording, task::TaskSlot},
 };
 pub(crate) use trace_format::{Flags, Mode, ObjectKind};

@@ -147,4 +147,7 @@ table! {
     fn elapsed_ns() -> u64;
     /// Differs between a process and what is forked from it.
     fn generation() -> u64;
+    /// Appends an access or the end of memory, an event without a site, at `source`, if there is room and nothing stands for
+    /// it already; see `local/accesses.rs`. `stack_pointer` as in `site_at`.
+    fn access(event: Pair, source: Source, stack_pointer: usize);
 }

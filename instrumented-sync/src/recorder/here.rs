@@ -158,6 +158,11 @@ pub(super) fn generation() -> u64 {
     process::generation()
 }
 
+#[inline]
+pub(super) fn access(event: Pair, source: Source, stack_pointer: usize) {
+    Local::with(|local| local.access(event.into(), source, stack_pointer));
+}
+
 impl Slot {
     pub(super) const fn into_raw(self) -> RawSlot {
         RawSlot { words: self.words.as_ptr(), offset: self.offset }

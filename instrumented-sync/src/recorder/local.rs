@@ -12,6 +12,7 @@
 //! path pays for re-entrancy with one plain store. (Stores are what costs here: the lock's own atomic
 //! instructions wait for all of them.)
 
+mod accesses;
 mod fork;
 mod holds;
 mod life;
@@ -77,14 +78,15 @@ static NO_WORDS: [AtomicU64; SLOT_WORDS] = [const { AtomicU64::new(0) }; SLOT_WO
 const NONE: RawWords = unsafe { RawWords::new(NO_WORDS.as_ptr()) };
 
 /// Words of a thread's private memory: the caches, a scratch segment, what fork needs to remember, a slot that nobody
-/// reads for a thread that got no other, and the waits that others interrupt.
+/// reads for a thread that got no other, the waits that others interrupt, what it looked at, and what it accessed.
 const SCRATCH_AT: usize = site::CACHE_WORDS;
 const SCRATCH_WORDS: usize = HEADER_WORDS + ROOM_WORDS + SLACK_WORDS;
 const FORK_AT: usize = SCRATCH_AT + SCRATCH_WORDS;
 const OWN_SLOT_AT: usize = FORK_AT + SLOT_WORDS;
 const WAITS_AT: usize = OWN_SLOT_AT + SLOT_WORDS;
 const LOOKS_AT: usize = WAITS_AT + wait::WORDS;
-const COUNTS_AT: usize = LOOKS_AT + LOOKS;
+const ACCESSES_AT: usize = LOOKS_AT + LOOKS;
+const COUNTS_AT: usize = ACCESSES_AT + accesses::WORDS;
 const AREA_WORDS: usize = COUNTS_AT + 8;
 
 /// Looks that a thread remembers: of each place the latest.
@@ -162,6 +164,10 @@ pub(crate) struct Local {
     stack: Cell<(usize, usize)>,
     n_lost: Cell<u64>,
     lost_event: Cell<Option<(RawWords, usize, u64)>>,
+    /// Where the latest access ended in the segment, 0 if it is not in this one; and the number of the stretch that it is
+    /// part of. See [`accesses`].
+    access_end: Cell<usize>,
+    stretch: Cell<u64>,
 }
 
 thread_local! {
@@ -189,6 +195,8 @@ thread_local! {
             stack: Cell::new((usize::MAX, 0)),
             n_lost: Cell::new(0),
             lost_event: Cell::new(None),
+            access_end: Cell::new(0),
+            stretch: Cell::new(0),
         }
     };
 }

@@ -16,6 +16,7 @@ pub(crate) enum ObjectKind {
     Semaphore,
     Latch,
     ReentrantMutex,
+    Cell,
 }
 
 #[derive(Clone, Copy)]
@@ -67,6 +68,35 @@ impl Identity {
         let Self = self;
         0
     }
+}
+
+/// Nobody asks which cell this is.
+#[derive(Debug)]
+pub(crate) struct Unnumbered;
+
+impl Unnumbered {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+}
+
+pub(crate) mod access {
+    use super::{Class, Site, Unnumbered};
+
+    pub(crate) const fn read(_: &Unnumbered, _: Class, _: Site) {}
+
+    pub(crate) const fn write(_: &Unnumbered, _: Class, _: Site) {}
+
+    pub(crate) fn label(_: &Unnumbered, _: Class, _: &str) {}
+
+    #[derive(Clone, Copy)]
+    pub(crate) enum Mark {
+        Read,
+        Write,
+        Free,
+    }
+
+    pub(crate) const fn marked(_: Mark, _: *const u8, _: usize, _: Site) {}
 }
 
 pub(crate) fn label(_: &Identity, _: Class, _: &str) {}

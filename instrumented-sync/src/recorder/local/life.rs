@@ -149,6 +149,7 @@ impl Local {
         self.words.set(NONE);
         self.slot.set(NONE);
         self.at.set(NOWHERE);
+        self.forget_accesses();
         self.segment.set(None);
         self.real_slot.set(None);
         self.lost_event.set(None);

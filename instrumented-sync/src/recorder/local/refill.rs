@@ -99,6 +99,7 @@ impl Local {
         // SAFETY: the segment stays mapped until this thread returns it, and `end` keeps appends inside it.
         self.words.set(unsafe { RawWords::new(words.as_ptr()) });
         self.at.set(at);
+        self.forget_accesses();
         self.lost_event.set(None);
         let n = self.n_segments.replace(self.n_segments.get() + 1);
         self.put(Event::new(Kind::OWNER, Flags::NONE, 0, ObjectId(self.thread.get()), n));
@@ -144,6 +145,7 @@ impl Local {
 
     fn empty_scratch(&self) {
         self.at.set(HEADER_WORDS);
+        self.forget_accesses();
         chunk::publish(&self.words.get(), HEADER_WORDS);
     }
 
