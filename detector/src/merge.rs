@@ -15,7 +15,6 @@ mod first_pass;
 mod lock;
 mod objects;
 mod order;
-mod rooms;
 mod rules;
 mod stripes;
 
@@ -44,9 +43,6 @@ pub struct Step {
 pub trait Sink {
     /// What a thread has behind it at one moment.
     type Mark: Clone;
-
-    /// Whether room in bounded channels is followed too. It is no must-order: another schedule may have more of it.
-    const FOLLOWS_ROOM: bool = false;
 
     /// The next event of the order.
     fn step(&mut self, step: &Step);

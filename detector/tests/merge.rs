@@ -228,68 +228,6 @@ fn a_version_that_is_missing_is_a_gap() {
     assert_eq!(merged.n_gaps, 1);
 }
 
-/// As [`Collected`], of an order that follows room.
-#[derive(Default)]
-struct Roomy(Vec<(u32, Kind)>);
-
-impl Sink for Roomy {
-    type Mark = usize;
-    const FOLLOWS_ROOM: bool = true;
-
-    fn step(&mut self, step: &Step) {
-        self.0.push((step.thread, step.event.kind()));
-    }
-
-    fn depart(&mut self, _: u32) -> usize {
-        self.0.len()
-    }
-
-    fn arrive(&mut self, _: u32, mark: &usize) {
-        assert!(*mark <= self.0.len());
-    }
-}
-
-/// A channel with room for one message, and what its threads do, in the order of their files.
-fn roomy(script: &[(&str, Kind, u64)]) -> (Vec<(u32, Kind)>, u64) {
-    let mut process = Process::new(1);
-    let channel = process.object("t1", "C");
-    process.push("t1", Event::new(Kind::CAPACITY, Flags::NONE, 1, channel, 1));
-    for (thread, kind, message) in script {
-        process.object(thread, thread);
-        process.push(thread, Event::new(*kind, Flags::NONE, 1, channel, *message));
-    }
-    let trace = trace_of([process.to_bytes()]);
-    let mut order = Roomy::default();
-    let merged = merge::run(&trace.processes[0], FirstPass::new(&trace.processes[0]), &mut order);
-    (order.0, merged.n_gaps)
-}
-
-#[test]
-fn who_found_no_room_goes_on_behind_who_made_it() {
-    use Kind as K;
-    let script =
-        [("t1", K::SEND, 1), ("t1", K::SEND, 2), ("t1", K::LOOK, 0), ("t2", K::RECEIVE, 1), ("t2", K::RECEIVE, 2)];
-    let (order, n_gaps) = roomy(&script);
-    let place = |kind| order.iter().position(|step| step.1 == kind).unwrap();
-    assert!(place(K::RECEIVE) < place(K::LOOK), "{order:?}");
-    assert_eq!(n_gaps, 0);
-    // A failed one takes no room.
-    let script =
-        [("t1", K::SEND, 1), ("t1", K::SEND, 2), ("t1", K::SEND_FAILED, 2), ("t1", K::LOOK, 0), ("t2", K::RECEIVE, 1)];
-    let (order, n_gaps) = roomy(&script);
-    assert_eq!((order.len(), n_gaps), (script.len() + 2, 0));
-}
-
-#[test]
-fn nobody_is_held_up_for_ever_by_a_sender_that_was_first() {
-    use Kind as K;
-    // The second sender had the room; the first one's comes to it in the file before it.
-    let script =
-        [("t1", K::SEND, 1), ("t2", K::SEND, 2), ("t2", K::SEND, 3), ("t3", K::RECEIVE, 2), ("t1", K::LOOK, 0)];
-    let (order, n_gaps) = roomy(&script);
-    assert_eq!((order.len(), n_gaps), (script.len() + 2, 0));
-}
-
 #[test]
 fn the_order_is_the_same_each_time() {
     let wishes: Vec<(usize, usize, usize)> = (0..400).map(|i| (i * 7 % 5, i * 5 % 8, i * 3 % 4)).collect();

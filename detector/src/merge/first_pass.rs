@@ -7,7 +7,7 @@ use super::{
 };
 use crate::source::{ProcessFile, Run, scan};
 use rustc_hash::{FxHashMap, FxHashSet};
-use trace_format::{Event, Flags, Kind, MESSAGE_MAX, Mode, ObjectKind};
+use trace_format::{Event, Flags, Kind, Mode, ObjectKind};
 
 /// What is known about a process file before its events are put in order.
 #[derive(Debug)]
@@ -31,8 +31,6 @@ pub struct FirstPass {
     pub(super) sender_drops: FxHashMap<u32, u64>,
     /// By channel: how many receivers are dropped in all.
     pub(super) receiver_drops: FxHashMap<u32, u64>,
-    /// What objects were made with, if that is neither nothing nor without a bound.
-    pub(super) capacities: FxHashMap<u32, u64>,
     /// Channels without capacity on which some send returned.
     pub(super) rendezvous: FxHashSet<u32>,
     sections_of: Vec<u32>,
@@ -95,7 +93,6 @@ struct Counts {
     sender_drops: FxHashMap<u32, u64>,
     receiver_drops: FxHashMap<u32, u64>,
     rendezvous: FxHashSet<u32>,
-    capacities: FxHashMap<u32, u64>,
     async_classes: FxHashSet<u64>,
     async_locks: FxHashSet<u32>,
     names: [Names; 256],
@@ -107,7 +104,6 @@ impl Counts {
     fn new(n_events_max: u64, async_classes: FxHashSet<u64>) -> Self {
         Self {
             async_classes,
-            capacities: FxHashMap::default(),
             async_locks: FxHashSet::default(),
             objects: Objects::new(n_events_max),
             firsts: Vec::new(),
@@ -171,9 +167,6 @@ impl Counts {
             (Kind::CREATE, _) if self.async_classes.contains(&event.seq()) => {
                 self.async_locks.insert(object);
             }
-            (Kind::CAPACITY, _) if (1..MESSAGE_MAX).contains(&event.seq()) => {
-                self.capacities.insert(object, event.seq());
-            }
             (Kind::CELL_READ | Kind::CELL_WRITE | Kind::CELL_FREE, _) => self.has_accesses = true,
             (Kind::ARRIVE, _) => {
                 if let Some(of) = self.sections_of.get_mut(object as usize) {
@@ -215,7 +208,6 @@ impl Counts {
             receiver_drops: self.receiver_drops,
             rendezvous: self.rendezvous,
             async_locks: self.async_locks,
-            capacities: self.capacities,
         }
     }
 }

@@ -4,7 +4,6 @@ use super::{
     FirstPass, NO_OBJECT, Objects, Sink, Step,
     first_pass::{Names, names_by_kind, object_key},
     lock::{Lock, Sections, is_lock_kind},
-    rooms::Rooms,
     rules::{Place, Rules},
     stripes::{self, Stripes},
 };
@@ -33,10 +32,7 @@ impl Merged {
 /// Hands the events of all threads of a process to `sink`, in one order.
 pub fn run<S: Sink>(file: &ProcessFile, mut first: FirstPass, sink: &mut S) -> Merged {
     let runs = mem::take(&mut first.runs);
-    // Only channels count: of no other object anything is sent.
-    let capacities = first.capacities.iter().filter(|_| S::FOLLOWS_ROOM);
     let mut order = Order {
-        rooms: Rooms::new(capacities.map(|(object, capacity)| (*object, *capacity))),
         bytes: file.bytes(),
         names: names_by_kind(),
         queue: (0..runs.len() as u32).collect(),
@@ -74,7 +70,6 @@ struct Order<'a, M> {
     locks: Vec<Lock>,
     stripes: Stripes,
     rules: Rules<M>,
-    rooms: Rooms<M>,
     n_gaps: u64,
 }
 
@@ -114,9 +109,6 @@ impl<M: Clone> Order<'_, M> {
 
     #[inline]
     fn check(&self, step: &Step) -> Result<(), Place> {
-        if let Some(channel) = self.rooms.lacking(step) {
-            return Err(Place::Room(channel));
-        }
         if is_lock_kind(step.event.kind()) {
             let ready = self.lock(step.object).is_none_or(|lock| lock.is_ready(step.event, self.sections()));
             return if ready { Ok(()) } else { Err(Place::Object(step.object)) };
@@ -131,9 +123,6 @@ impl<M: Clone> Order<'_, M> {
     /// Goes past an event, whether it was ready or not.
     fn take<S: Sink<Mark = M>>(&mut self, step: &Step, sink: &mut S) {
         self.skip(step.thread);
-        if let Some(mark) = self.rooms.go_on(step) {
-            sink.arrive(step.thread, &mark);
-        }
         if is_lock_kind(step.event.kind()) {
             sink.step(step);
             let Some(lock) = self.locks.get_mut(step.object as usize) else { return };
@@ -157,11 +146,6 @@ impl<M: Clone> Order<'_, M> {
         if let Some(place) = self.rules.apply(self.first, step, n_woken, sink) {
             self.wake(place);
         }
-        if self.rooms.makes(step) {
-            self.rooms.receive(step.object, sink.depart(step.thread));
-            self.wake(Place::Room(step.object));
-        }
-        self.rooms.send(step);
     }
 
     /// The first payload of the extension behind the event just taken, if it has one.
@@ -197,12 +181,6 @@ impl<M: Clone> Order<'_, M> {
         let Some((step, place)) = parked.min_by_key(|(step, place)| self.distance(step, *place)).copied() else {
             return false;
         };
-        if let Place::Room(_) = place {
-            // Another sender was first. Nothing is missing.
-            self.rooms.forget(step.thread);
-            self.wake(place);
-            return true;
-        }
         self.n_gaps += 1;
         if let Some(lock) = self.locks.get_mut(step.object as usize) {
             lock.gap = true;
@@ -232,7 +210,6 @@ impl<M: Clone> Order<'_, M> {
                 (u8::from(!release_missing), missing)
             }
             Place::Stripe(_) => (1, self.stripes.distance(step.event)),
-            Place::Room(_) => (0, 0),
             Place::Object(_) => (2, step.event.seq()),
             Place::Fork(_) => (3, 0),
             Place::Body(_) | Place::End(_) => (4, 0),

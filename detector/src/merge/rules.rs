@@ -20,8 +20,6 @@ pub(super) enum Place {
     Object(u32),
     /// An operation on an atomic variable of a stripe.
     Stripe(u32),
-    /// A receive that makes room in a channel.
-    Room(u32),
     /// The FORK of a thread.
     Fork(u32),
     /// The end of a thread's body.
