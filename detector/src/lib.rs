@@ -13,6 +13,7 @@ pub mod merge;
 pub mod model;
 pub mod pipeline;
 pub mod prediction;
+pub mod race;
 pub mod render;
 pub mod source;
 pub mod suppress;
