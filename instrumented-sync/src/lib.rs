@@ -9,7 +9,8 @@
 //! The paths are std's: [`sync`] and [`thread`] hold what `std::sync` and `std::thread` hold; the common names
 //! are at the root too. What std lacks is here in every build: [`Semaphore`], [`Latch`], [`ReentrantLock`],
 //! [`UpgradableRwLock`], channels with several receivers in [`mpmc`]; and annotations: [`resource`] for blocking
-//! primitives that the crate does not know, [`signal`] for signal handlers.
+//! primitives that the crate does not know, [`signal`] for signal handlers. What threads share without any of these is recorded
+//! in a [`cell`], or marked: [`read_of!`], [`write_of!`], [`free_of!`].
 //!
 //! ```
 //! use instrumented_sync::{Mutex, label, thread};

@@ -10,7 +10,7 @@ use std::panic::Location;
 ///
 /// Recorded, the bytes of the place count as read here; those of two marks that overlap are the same memory, whatever types and
 /// places the marks name. So a read of a field and a write of the whole meet. What is not marked is not known, and
-/// memory that is given back is marked with [`free_of!`], or whatever lies there next is taken for the same.
+/// memory that is given back is marked with [`free_of!`](crate::free_of), or whatever lies there next is taken for the same.
 ///
 /// The place may be sized, a slice or a `str`; one of no bytes is nothing. The mark stands beside the access, in the same `unsafe`
 /// block: naming a field behind a raw pointer takes one. Nothing is read but pointers on the way to the place.
@@ -38,11 +38,16 @@ use std::panic::Location;
 ///
 /// ```edition2021
 /// #![deny(warnings)]
+/// use instrumented_sync::{read_of, write_of};
+///
 /// let mut numbers = [1, 2, 3];
-/// instrumented_sync::write_of!(numbers[1..]);
+/// write_of!(numbers[1..]);
 /// numbers[1] = 4;
-/// instrumented_sync::read_of!(*numbers.as_ptr());
-/// assert_eq!(numbers[1], 4);
+/// let range: *const std::ops::Range<i32> = &(1..3);
+/// // SAFETY: the range lives as long as this function.
+/// unsafe { read_of!((*range).end) };
+/// // SAFETY: as above.
+/// assert_eq!(numbers[1], 1 + unsafe { (*range).end });
 /// ```
 #[macro_export]
 macro_rules! read_of {
@@ -129,7 +134,7 @@ pub fn write(place: impl Place) {
     marked(Mark::Write, place, Location::caller());
 }
 
-/// What [`free_of!`] calls.
+/// What [`free_of!`](crate::free_of) calls.
 #[track_caller]
 #[inline]
 pub fn free(place: impl Place) {

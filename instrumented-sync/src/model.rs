@@ -44,7 +44,9 @@
 //! | `panicking`, `available_parallelism` | std's | std's |
 //! | `thread_local!`, `LocalKey` | loom's, with `const { … }`; no `set`, `get`, `with_borrow` and their like | shuttle's |
 //! | [`hint::spin_loop`](crate::hint::spin_loop) | lets others run | the same |
-//! | [`UnsafeCell`](crate::cell::UnsafeCell), `Cell` | loom's: tells of races | std's |
+//! | [`UnsafeCell`](crate::cell::UnsafeCell), `Cell` | loom's: tells of races; pointers of its `get` and `get_mut` are lent too | std's |
+//! | [`RaceCell`](crate::cell::RaceCell) | this crate's, on loom's cell: tells of races | on std's |
+//! | [`read_of!`](crate::read_of), [`write_of!`](crate::write_of), [`free_of!`](crate::free_of) | nothing | nothing |
 //! | [`Semaphore`](crate::Semaphore), [`Latch`](crate::Latch), [`ReentrantLock`](crate::ReentrantLock), [`UpgradableRwLock`](crate::UpgradableRwLock), [`mpmc`](crate::mpmc), [`task`](crate::task) | this crate's, on the above | the same |
 //! | [`resource`](crate::resource), [`signal`](crate::signal), [`label`](crate::label()), [`trace`](crate::trace) | nothing | nothing |
 //!

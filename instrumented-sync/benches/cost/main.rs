@@ -16,6 +16,7 @@
     reason = "a benchmark prints, and fails where it stands"
 )]
 
+mod cells;
 mod drain;
 mod rows;
 mod table;
@@ -51,15 +52,17 @@ fn main() -> ExitCode {
 /// Runs each cell in a process of its own, then prints the table.
 fn orchestrate() -> Result<(), Box<dyn Error>> {
     let filter = env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    for row in rows::NAMES {
-        for mode in MODES {
+    let names = [&rows::NAMES[..], &cells::NAMES].concat();
+    for row in &names {
+        let is_of_cells = cells::NAMES.contains(row);
+        for mode in MODES.into_iter().filter(|mode| !is_of_cells || *mode != "tracing-mutex") {
             let cell = format!("{row}/{mode}");
             if filter.as_ref().is_none_or(|filter| cell.contains(filter.as_str())) {
                 run_cell(&cell, matches!(mode, "warm" | "retained"))?;
             }
         }
     }
-    println!("{}", table::render(&rows::NAMES, &MODES)?);
+    println!("{}", table::render(&names, &MODES)?);
     Ok(())
 }
 
@@ -102,11 +105,15 @@ fn measure(cell: &str) -> Result<(), Box<dyn Error>> {
         .without_plots()
         .configure_from_args();
     let mut group = criterion.benchmark_group(format!("{row}-{mode}"));
-    group.bench_function("std", |bencher| bencher.iter_custom(rows::of_std(row)));
+    group.bench_function("std", |bencher| bencher.iter_custom(cells::of_std(row).unwrap_or_else(|| rows::of_std(row))));
     if mode == "warm" {
         drain::start(Path::new(&env::var_os(trace_format::TRACE_VARIABLE).ok_or("warm needs a trace")?));
     }
-    let measured = if mode == "tracing-mutex" { rows::of_tracing_mutex(row) } else { rows::of_instrumented(row) };
+    let measured = if mode == "tracing-mutex" {
+        rows::of_tracing_mutex(row)
+    } else {
+        cells::of_instrumented(row).unwrap_or_else(|| rows::of_instrumented(row))
+    };
     group.bench_function("measured", |bencher| bencher.iter_custom(measured));
     group.finish();
     Ok(())

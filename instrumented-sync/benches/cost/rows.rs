@@ -41,7 +41,7 @@ fn two_threads(body: impl Fn() + Sync) -> Duration {
     })
 }
 
-fn timed(n: u64, mut operation: impl FnMut()) -> Duration {
+pub(crate) fn timed(n: u64, mut operation: impl FnMut()) -> Duration {
     let start = Instant::now();
     for _ in 0..n {
         operation();

@@ -54,8 +54,7 @@ pub(crate) fn label(cell: &Unnumbered, class: Class, text: &str) {
 fn of_cell(kind: Kind, cell: &Unnumbered, class: Class, site: Site) {
     let object = cell.object(class);
     if object != 0 {
-        let access = Event::new(kind, Flags::NONE, 0, ObjectId(object), 0);
-        entry::access(access.into(), Source::of(site), platform::stack_pointer());
+        record(Event::new(kind, Flags::NONE, 0, ObjectId(object), 0), site);
     }
 }
 
@@ -66,6 +65,14 @@ fn of_memory(mark: Mark, start: *const u8, n_bytes: usize, site: Site) {
         Mark::Write => (Kind::CELL_WRITE, Flags::ADDRESS),
         Mark::Free => (Kind::CELL_FREE, Flags::NONE),
     };
-    let access = Event::at_address(kind, flags, 0, start.addr() as u64, (n_bytes as u64).min(BESIDE_MAX));
-    entry::access(access.into(), Source::of(site), platform::stack_pointer());
+    record(Event::at_address(kind, flags, 0, start.addr() as u64, (n_bytes as u64).min(BESIDE_MAX)), site);
+}
+
+/// Inlined into the two above, whose frame is the innermost that the site's stack counts.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "see above")]
+fn record(access: Event, site: Site) {
+    if !entry::is_repeated(access) {
+        entry::access(access.into(), Source::of(site), platform::stack_pointer());
+    }
 }

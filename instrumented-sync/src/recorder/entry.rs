@@ -8,6 +8,7 @@ use super::{
     copies, here,
     table_abi::{ABI, MAGIC, Pair, RawSlot, Source, Text},
 };
+use trace_format::Event;
 
 /// Marks a site, so that the site that stands for none differs from an operation that cannot be recorded.
 pub(crate) const SITE: u64 = 1 << 32;
@@ -150,4 +151,11 @@ table! {
     /// Appends an access or the end of memory, an event without a site, at `source`, if there is room and nothing stands for
     /// it already; see `local/accesses.rs`. `stack_pointer` as in `site_at`.
     fn access(event: Pair, source: Source, stack_pointer: usize);
+}
+
+/// Whether nothing is to be appended for an access, an event without a site. Says no if another copy records: it is asked
+/// in this one's own memory, so that an access that repeats makes no call.
+#[inline]
+pub(crate) fn is_repeated(access: Event) -> bool {
+    here::is_repeated(access)
 }

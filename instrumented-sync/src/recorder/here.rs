@@ -159,8 +159,18 @@ pub(super) fn generation() -> u64 {
 }
 
 #[inline]
+pub(super) fn is_repeated(event: Event) -> bool {
+    Local::with(|local| local.is_repeated(event))
+}
+
 pub(super) fn access(event: Pair, source: Source, stack_pointer: usize) {
-    Local::with(|local| local.access(event.into(), source, stack_pointer));
+    let event = Event::from(event);
+    Local::with(|local| {
+        // For the other copies, which cannot ask before they call.
+        if !local.is_repeated(event) {
+            local.access(event, source, stack_pointer);
+        }
+    });
 }
 
 impl Slot {

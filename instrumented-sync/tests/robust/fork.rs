@@ -26,7 +26,7 @@ static SHARED: Mutex<u64> = Mutex::new(0);
 static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Forks; the child runs `f` and goes through an orderly exit. Returns the child's id.
-fn fork(f: impl FnOnce()) -> libc::pid_t {
+pub(crate) fn fork(f: impl FnOnce()) -> libc::pid_t {
     // SAFETY: the child does what the programs do that these tests are about: it uses memory and locks, which POSIX
     // does not allow after a fork with several threads, and which works with glibc's allocator. It starts threads only
     // if no other thread of its parent can be in the middle of starting or ending one: std has a lock of its own there,
@@ -42,7 +42,7 @@ fn fork(f: impl FnOnce()) -> libc::pid_t {
 }
 
 /// Waits for a child, but not for ever.
-fn wait_for(pid: libc::pid_t) {
+pub(crate) fn wait_for(pid: libc::pid_t) {
     let start = Instant::now();
     let mut status = 0;
     // SAFETY: `status` is a valid place for the answer.
@@ -124,7 +124,7 @@ pub(crate) fn grandchild_goes_on() {
 }
 
 /// Runs a program that forks; returns the traces of the parent and of its descendants.
-fn parent_and_children(role: &str) -> (Trace, Vec<Trace>) {
+pub(crate) fn parent_and_children(role: &str) -> (Trace, Vec<Trace>) {
     let dir = tempfile::tempdir().unwrap();
     run(&mut command(role, dir.path()));
     let traces = crate::support::process_files(dir.path()).into_iter().map(|path| Trace::read(&path).unwrap());

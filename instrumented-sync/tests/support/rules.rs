@@ -127,6 +127,10 @@ fn check_created(trace: &Trace) {
         let thread = trace.names.iter().any(|(thread, _, _)| *thread == object.0);
         assert!(thread || created.contains(&object), "{object:?} was never created");
     }
+    let accesses = trace.events().filter(|event| matches!(event.kind(), Kind::CELL_READ | Kind::CELL_WRITE));
+    for access in accesses.filter(|access| !access.is_at_address()) {
+        assert!(created.contains(&access.object()), "{access:?} of what was never created");
+    }
 }
 
 /// Message numbers are unique, and what was received was sent.

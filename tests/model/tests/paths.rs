@@ -247,6 +247,20 @@ fn the_rest() {
         value.with_mut(|value| unsafe { *value = 2 });
         // SAFETY: as above.
         assert_eq!(value.with(|value| unsafe { *value }), 2);
+        let mut value = cell::RaceCell::new(1);
+        // SAFETY: as above.
+        unsafe { value.write(value.read() + 1) };
+        // SAFETY: as above.
+        value.with_mut(|value| unsafe { *value += 1 });
+        // SAFETY: as above.
+        assert_eq!(value.with(|value| unsafe { *value }), 3);
+        *value.get_mut() += 1;
+        instrumented_sync::label(&value, "value");
+        assert_eq!((format!("{value:?}"), value.into_inner()), ("RaceCell { .. }".to_owned(), 4));
+        let place = &mut 1;
+        instrumented_sync::read_of!(*place);
+        instrumented_sync::write_of!(*place);
+        instrumented_sync::free_of!(*place);
         assert_eq!(cell::Cell::new(1).replace(2), 1);
         assert_eq!(*cell::RefCell::new(1).borrow(), 1);
     });

@@ -137,6 +137,22 @@ mod wrong {
         });
     }
 
+    #[cfg(instrumented_sync_loom)]
+    #[test]
+    fn a_static_that_nothing_guards_is_a_race() {
+        use instrumented_sync::cell::RaceCell;
+
+        finds("Causality violation", || {
+            let limit = Arc::new(RaceCell::new(1));
+            let writing = Arc::clone(&limit);
+            // SAFETY: none; nothing orders the two, which is what is found, before anything is read or written.
+            let thread = thread::spawn(move || unsafe { writing.write(2) });
+            // SAFETY: as above.
+            assert!(unsafe { limit.read() } > 0);
+            thread.join().unwrap();
+        });
+    }
+
     /// A scope whose threads may still run must not be left: the process ends instead.
     #[cfg(instrumented_sync_loom)]
     #[test]

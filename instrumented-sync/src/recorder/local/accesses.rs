@@ -3,14 +3,14 @@
 //! A **stretch** is a run of accesses between which the thread has appended nothing else. Within it, nothing that the thread
 //! did tells a second access of the same kind from the first: whoever races with the one races with the other. The end of
 //! the latest access in the segment says whether the stretch goes on: if it is where the thread is, nothing came after it.
-//! So locks pay nothing for this, and a repeated access is two comparisons and a look into the cache.
+//! So locks pay nothing for this, and a repeated access is a comparison and a look into the cache.
 //!
 //! Entries keep all that tells accesses apart, with the number of their stretch. One place for each object or address: a write
 //! stands for reads and takes the place of one. What ends memory ends the stretch.
 
 use super::{super::table_abi::Source, ACCESSES_AT, Area, Local};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use trace_format::{Event, Kind, ObjectId};
+use trace_format::{Event, Kind};
 
 /// Accesses that a thread remembers: of each place the latest.
 const PLACES: usize = 64;
@@ -21,31 +21,27 @@ const PLACE_WORDS: usize = 3;
 pub(super) const WORDS: usize = PLACES * PLACE_WORDS;
 
 impl Local {
-    /// Appends an access, if there is room for it and it does not repeat one. The event has no site yet.
+    /// Whether an access of this stretch stands for this one, which has no site.
     #[inline]
-    pub(in crate::recorder) fn access(&self, event: Event, source: Source, stack_pointer: usize) {
+    pub(in crate::recorder) fn is_repeated(&self, event: Event) -> bool {
         // While the thread appends, or has not begun, it is where no access ends.
-        let goes_on = self.at.get() == self.access_end.get();
-        if !goes_on || !self.is_repeated(event) {
-            self.new_access(event, source, stack_pointer);
+        if self.at.get() != self.access_end.get() {
+            return false;
         }
-    }
-
-    /// Whether an access of this stretch stands for this one.
-    #[inline]
-    fn is_repeated(&self, event: Event) -> bool {
         let Some(area) = self.area.get() else { return false };
-        let place = place(area, event);
+        let [first, second] = event.words();
+        let place = place(area, first);
         // Relaxed: private to the thread.
-        let seen = Event::from_words([place[0].load(Relaxed), place[1].load(Relaxed)]);
-        let stands_for_it =
-            seen == event || (event.kind() == Kind::CELL_READ && seen == with_kind(event, Kind::CELL_WRITE));
-        stands_for_it && place[2].load(Relaxed) == self.stretch.get()
+        let [seen_first, seen_second, stretch] = [0, 1, 2].map(|n| place[n].load(Relaxed));
+        // A write differs from a read in its lowest bit, which does not matter to a read.
+        const { assert!(Kind::CELL_READ.0 & 1 == 0 && Kind::CELL_WRITE.0 == Kind::CELL_READ.0 | 1) };
+        let matters = first | !1;
+        // One comparison of all: it is nearly always true, and three branches take longer.
+        ((seen_first ^ first) & matters) | (seen_second ^ second) | (stretch ^ self.stretch.get()) == 0
     }
 
-    /// Not inlined, so that a repeated access saves no registers.
-    #[inline(never)]
-    fn new_access(&self, event: Event, source: Source, stack_pointer: usize) {
+    /// Appends an access, if there is room for it. The event has no site yet.
+    pub(in crate::recorder) fn access(&self, event: Event, source: Source, stack_pointer: usize) {
         if !self.prepare() {
             return;
         }
@@ -63,8 +59,8 @@ impl Local {
         }
         self.access_end.set(at + Event::WORDS);
         if let Some(area) = self.area.get() {
-            let place = place(area, event);
             let [first, second] = event.words();
+            let place = place(area, first);
             // Relaxed: private to the thread.
             place[0].store(first, Relaxed);
             place[1].store(second, Relaxed);
@@ -78,17 +74,11 @@ impl Local {
     }
 }
 
-/// The same access of another kind.
+/// Where an access with this first word is remembered: one place for each object or address.
 #[inline]
-fn with_kind(event: Event, kind: Kind) -> Event {
-    Event::new(kind, event.flags(), 0, event.object(), event.seq())
-}
-
-/// Where an access of this object or address is remembered.
-#[inline]
-fn place(area: Area, event: Event) -> &'static [AtomicU64] {
+fn place(area: Area, first: u64) -> &'static [AtomicU64] {
     const { assert!(PLACES == 1 << 6) };
-    let ObjectId(object) = event.object();
-    let place = object.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58;
+    // Without kind and flags; so a write comes where a read does.
+    let place = (first >> 40).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58;
     area.words(ACCESSES_AT + place as usize * PLACE_WORDS, PLACE_WORDS)
 }
