@@ -4,6 +4,7 @@
 //! thread, capturing a stack, making room - is done before the primitive is touched, so that no lock is held
 //! longer for it.
 
+pub(crate) mod atomic;
 mod operation;
 
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
         entry::{self, APPEND, PREPARE, SITE},
         latch::is_on,
         platform,
+        stripe::Stripe,
         table_abi::{Source, Text},
     },
 };
@@ -20,14 +22,14 @@ use std::{
     panic::Location,
     sync::{LockResult, PoisonError, TryLockError, TryLockResult},
 };
-use trace_format::{Event, Kind, ObjectId};
+use trace_format::{Event, ObjectId};
 
 pub(crate) use self::operation::Operation;
 pub(crate) use crate::{
     identity::{Class, Identity},
     recorder::{latch::recording, task::TaskSlot},
 };
-pub(crate) use trace_format::{Flags, Mode, ObjectKind};
+pub(crate) use trace_format::{Flags, Kind, Mode, ObjectKind};
 
 /// A source location, as `#[track_caller]` hands it on.
 pub(crate) type Site = &'static Location<'static>;

@@ -6,7 +6,7 @@
 
 use super::{
     copies, here,
-    table_abi::{ABI, MAGIC, Pair, RawSlot, Source, Text},
+    table_abi::{ABI, MAGIC, Pair, RawSlot, Source, Text, Variable},
 };
 
 /// Marks a site, so that the site that stands for none differs from an operation that cannot be recorded.
@@ -34,6 +34,10 @@ impl Nothing for u64 {
 }
 
 impl Nothing for RawSlot {
+    const NOTHING: Self = Self::NONE;
+}
+
+impl Nothing for Variable {
     const NOTHING: Self = Self::NONE;
 }
 
@@ -147,4 +151,12 @@ table! {
     fn elapsed_ns() -> u64;
     /// Differs between a process and what is forked from it.
     fn generation() -> u64;
+
+    /// Makes room, and gives what an operation at `source` on the memory at `address` is recorded with. If it cannot be
+    /// recorded and changes what is there, that is counted.
+    fn variable(source: Source, address: u64, changes: bool) -> Variable;
+    /// Appends an event, for which room was made.
+    fn append_prepared(event: Pair);
+    /// Appends an event that publishes nothing, for which room was made, or a fence; unless it repeats one.
+    fn append_unless_repeated(event: Pair);
 }

@@ -15,6 +15,7 @@
 mod fork;
 mod holds;
 mod life;
+mod loads;
 mod overflow;
 mod refill;
 mod room;
@@ -85,7 +86,9 @@ const OWN_SLOT_AT: usize = FORK_AT + SLOT_WORDS;
 const WAITS_AT: usize = OWN_SLOT_AT + SLOT_WORDS;
 const LOOKS_AT: usize = WAITS_AT + wait::WORDS;
 const COUNTS_AT: usize = LOOKS_AT + LOOKS;
-const AREA_WORDS: usize = COUNTS_AT + 8;
+const LOCATIONS_AT: usize = COUNTS_AT + 8;
+const LOADS_AT: usize = LOCATIONS_AT + loads::LOCATION_WORDS;
+const AREA_WORDS: usize = LOADS_AT + loads::WORDS;
 
 /// Looks that a thread remembers: of each place the latest.
 const LOOKS: usize = 64;
@@ -98,6 +101,11 @@ impl Area {
     #[inline]
     pub(super) fn words(self, at: usize, n: usize) -> &'static [AtomicU64] {
         &self.0[at..at + n]
+    }
+
+    #[inline]
+    fn word(self, at: usize) -> &'static AtomicU64 {
+        &self.0[at]
     }
 
     /// Stacks captured for this thread's sites.

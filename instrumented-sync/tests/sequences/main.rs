@@ -1,4 +1,4 @@
-//! The exact events of barriers, of what is initialised once, of releases, and of waits that unwind, could give up or are not
+//! The exact events of atomic variables, of barriers, of what is initialised once, of releases, and of waits that unwind, could give up or are not
 //! needed, and what the slots say meanwhile.
 //!
 //! Each case is a program of its own: this test binary, run again with a part to play.
@@ -15,6 +15,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod atomic;
 mod barrier;
 mod late;
 mod once;
@@ -31,6 +32,13 @@ use trace_format::{Event, Flags, Kind, slot::Snapshot};
 
 /// The parts that [`child`] can play.
 const ROLES: &[(&str, fn())] = &[
+    ("atomic::orderings", atomic::orderings),
+    ("atomic::exchanges", atomic::exchanges),
+    ("atomic::spins", atomic::spins),
+    ("atomic::fences", atomic::fences),
+    ("atomic::two_threads", atomic::two_threads),
+    ("atomic::published", atomic::published),
+    ("atomic::tracked", atomic::tracked),
     ("barrier::two_meet_twice", barrier::two_meet_twice),
     ("barrier::begins_while_some_wait", barrier::begins_while_some_wait),
     ("once::awaited", once::awaited),

@@ -100,6 +100,7 @@ impl Local {
         self.words.set(unsafe { RawWords::new(words.as_ptr()) });
         self.at.set(at);
         self.lost_event.set(None);
+        self.forget_loads();
         let n = self.n_segments.replace(self.n_segments.get() + 1);
         self.put(Event::new(Kind::OWNER, Flags::NONE, 0, ObjectId(self.thread.get()), n));
         self.put_time();
@@ -143,8 +144,15 @@ impl Local {
     }
 
     fn empty_scratch(&self) {
+        self.forget_loads();
         self.at.set(HEADER_WORDS);
         chunk::publish(&self.words.get(), HEADER_WORDS);
+    }
+
+    fn forget_loads(&self) {
+        if let Some(area) = self.area.get() {
+            area.forget_loads();
+        }
     }
 
     fn count_lost(&self, n: u64) {
