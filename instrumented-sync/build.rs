@@ -3,8 +3,15 @@
 use autocfg::AutoCfg;
 
 /// Versions of Rust whose standard library has something that older ones lack.
-const VERSIONS: [(usize, &str); 5] =
-    [(86, "since_1_86"), (89, "since_1_89"), (92, "since_1_92"), (94, "since_1_94"), (96, "since_1_96")];
+const VERSIONS: [(usize, &str); 7] = [
+    (86, "since_1_86"),
+    (89, "since_1_89"),
+    (91, "since_1_91"),
+    (92, "since_1_92"),
+    (94, "since_1_94"),
+    (95, "since_1_95"),
+    (96, "since_1_96"),
+];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

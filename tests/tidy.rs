@@ -256,6 +256,8 @@ const UNSAFE_IN: &[&str] = &[
     "trace-format/src/segment.rs",
     "instrumented-sync/src/recorder",
     "instrumented-sync/src/cell/race.rs",
+    // `from_ptr`.
+    "instrumented-sync/src/sync/atomic",
     "instrumented-sync/src/sync/mutex.rs",
     "instrumented-sync/src/sync/reentrant_lock.rs",
     "instrumented-sync/src/thread/builder.rs",

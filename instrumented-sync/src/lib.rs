@@ -38,6 +38,7 @@ pub mod resource;
 pub mod signal;
 pub mod sync;
 pub mod task;
+pub mod tracked;
 
 #[cfg(not(recorded))]
 mod unrecorded;

@@ -10,7 +10,7 @@ pub(crate) use std::{
 };
 #[cfg(recorded)]
 pub(crate) use std::{
-    sync::{Once, OnceLock, mpsc},
+    sync::{Once, OnceLock, atomic, mpsc},
     thread,
 };
 

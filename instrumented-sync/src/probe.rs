@@ -5,7 +5,7 @@
 //! longer for it.
 
 pub(crate) mod access;
-
+pub(crate) mod atomic;
 mod operation;
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
         entry::{self, APPEND, PREPARE, SITE},
         latch::is_on,
         platform,
+        stripe::Stripe,
         table_abi::{Source, Text},
     },
 };
@@ -22,14 +23,14 @@ use std::{
     panic::Location,
     sync::{LockResult, PoisonError, TryLockError, TryLockResult},
 };
-use trace_format::{Event, Kind, ObjectId};
+use trace_format::{Event, ObjectId};
 
 pub(crate) use self::operation::Operation;
 pub(crate) use crate::{
     identity::{Class, Identity, Unnumbered},
     recorder::{latch::recording, task::TaskSlot},
 };
-pub(crate) use trace_format::{Flags, Mode, ObjectKind};
+pub(crate) use trace_format::{Flags, Kind, Mode, ObjectKind};
 
 /// A source location, as `#[track_caller]` hands it on.
 pub(crate) type Site = &'static Location<'static>;

@@ -23,6 +23,7 @@ pub(crate) mod latch;
 pub(crate) mod local;
 pub(crate) mod platform;
 pub(crate) mod process;
+pub(crate) mod stripe;
 pub(crate) mod table_abi;
 pub(crate) mod task;
 

@@ -28,6 +28,8 @@ mod rwlock;
 mod semaphore;
 mod upgradable;
 
+#[cfg(recorded)]
+pub mod atomic;
 pub mod mpmc;
 #[cfg(recorded)]
 pub mod mpsc;
@@ -61,4 +63,4 @@ pub use crate::model::sync::*;
 #[cfg(not(any(recorded, modelled)))]
 pub use std::sync::*;
 #[cfg(recorded)]
-pub use std::sync::{Arc, LockResult, OnceState, PoisonError, TryLockError, TryLockResult, Weak, atomic};
+pub use std::sync::{Arc, LockResult, OnceState, PoisonError, TryLockError, TryLockResult, Weak};

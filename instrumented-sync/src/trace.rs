@@ -1,7 +1,7 @@
 //! Recording from inside the program: switching it on, asking about it, naming objects.
 
-use crate::recorder::latch;
-use std::{fmt, path::Path};
+use crate::{probe, recorder::latch};
+use std::{fmt, panic::Location, path::Path};
 
 /// Switches recording on, into the trace directory `dir`.
 ///
@@ -91,6 +91,54 @@ pub fn label<T: Labelled + ?Sized>(object: &T, text: &str) {
     if latch::recording() {
         object.label(text);
     }
+}
+
+/// Says that what this thread has done with `value` comes before whatever a later [`acquired`] of the same place is followed by.
+///
+/// For what orders threads out of the recorder's sight: a reference count of std's or of one's own, a flag that another crate
+/// keeps. Called before it is released; told apart by its address, so the type may be any, but another variable may not
+/// be at the same place. Nothing that is recorded as an atomic variable needs it.
+///
+/// ```
+/// use instrumented_sync::{
+///     thread,
+///     trace::{acquired, released},
+/// };
+/// use std::sync::atomic::{AtomicBool, Ordering};
+///
+/// // Of this flag, std's own, nothing is recorded.
+/// let is_done = AtomicBool::new(false);
+/// thread::scope(|scope| {
+///     scope.spawn(|| {
+///         released(&is_done);
+///         is_done.store(true, Ordering::Release);
+///     });
+///     while !is_done.load(Ordering::Acquire) {
+///         thread::yield_now();
+///     }
+///     acquired(&is_done);
+/// });
+/// ```
+#[inline]
+#[track_caller]
+pub fn released<T: ?Sized>(value: &T) {
+    probe::atomic::publish(std::ptr::from_ref(value).cast(), Location::caller());
+}
+
+/// Says that whatever comes next on this thread comes after all that was [`released`] at this place so far.
+///
+/// Called after it is acquired.
+#[inline]
+#[track_caller]
+pub fn acquired<T: ?Sized>(value: &T) {
+    probe::atomic::observe(std::ptr::from_ref(value).cast(), Location::caller());
+}
+
+/// As [`acquired`], of what has moved away meanwhile.
+#[inline]
+#[track_caller]
+pub(crate) fn acquired_at<T>(address: *const T) {
+    probe::atomic::observe(address.cast(), Location::caller());
 }
 
 /// What can be named with [`label`]. Implemented by the primitives of this crate only.

@@ -48,6 +48,14 @@ pub mod trace {
         std::env::var_os("DEADLOCK_CHECK_TRACE").map(|_| StartError::NotCompiled)
     }
 
+    /// Says that what this thread has done with `value` comes before what follows an [`acquired`] of it; here, nothing.
+    pub fn released<T: ?Sized>(_: &T) {}
+
+    /// Says that what comes next comes after all that was [`released`]; here, nothing.
+    pub fn acquired<T: ?Sized>(_: &T) {}
+
+    pub(crate) fn acquired_at<T>(_: *const T) {}
+
     /// Why recording could not be switched on.
     #[derive(Clone, Debug, PartialEq, Eq)]
     #[non_exhaustive]

@@ -1,4 +1,4 @@
-//! Without the feature `record` every path is std's own type; with it, what waits or owns is not.
+//! Without the feature `record` every path is std's own type; with it, what waits, owns or orders is not.
 
 use std::any::TypeId;
 
@@ -20,6 +20,9 @@ types! {
     sync::Barrier, sync::BarrierWaitResult, sync::Condvar, sync::LazyLock[i32], sync::Mutex[i32],
     sync::MutexGuard['static, i32], sync::Once, sync::OnceLock[i32], sync::RwLock[i32],
     sync::RwLockReadGuard['static, i32], sync::RwLockWriteGuard['static, i32], sync::WaitTimeoutResult,
+    sync::atomic::AtomicBool, sync::atomic::AtomicI16, sync::atomic::AtomicI32, sync::atomic::AtomicI64,
+    sync::atomic::AtomicI8, sync::atomic::AtomicIsize, sync::atomic::AtomicPtr[i32], sync::atomic::AtomicU16,
+    sync::atomic::AtomicU32, sync::atomic::AtomicU64, sync::atomic::AtomicU8, sync::atomic::AtomicUsize,
     sync::mpsc::IntoIter[i32], sync::mpsc::Iter['static, i32], sync::mpsc::Receiver[i32], sync::mpsc::Sender[i32],
     sync::mpsc::SyncSender[i32], sync::mpsc::TryIter['static, i32],
     thread::Builder, thread::JoinHandle[i32], thread::Scope['static, 'static], thread::ScopedJoinHandle['static, i32],
@@ -30,9 +33,6 @@ types! {
     std_s_own:
     sync::Arc[i32], sync::LockResult[i32], sync::OnceState, sync::PoisonError[i32], sync::TryLockError[i32],
     sync::TryLockResult[i32], sync::Weak[i32],
-    sync::atomic::AtomicBool, sync::atomic::AtomicI16, sync::atomic::AtomicI32, sync::atomic::AtomicI64,
-    sync::atomic::AtomicI8, sync::atomic::AtomicIsize, sync::atomic::AtomicPtr[i32], sync::atomic::AtomicU16,
-    sync::atomic::AtomicU32, sync::atomic::AtomicU64, sync::atomic::AtomicU8, sync::atomic::AtomicUsize,
     sync::atomic::Ordering,
     sync::mpsc::RecvError, sync::mpsc::RecvTimeoutError, sync::mpsc::SendError[i32], sync::mpsc::TryRecvError,
     sync::mpsc::TrySendError[i32],
@@ -55,7 +55,7 @@ fn every_type_is_asked_about() {
 }
 
 #[test]
-fn what_waits_or_owns_is_wrapped_if_it_can_be_recorded() {
+fn what_waits_owns_or_orders_is_wrapped_if_it_can_be_recorded() {
     for (name, ours, std_s) in wrapped() {
         assert_eq!(ours == std_s, cfg!(not(recorded)), "{name}");
     }

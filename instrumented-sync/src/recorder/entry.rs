@@ -6,7 +6,7 @@
 
 use super::{
     copies, here,
-    table_abi::{ABI, MAGIC, Pair, RawSlot, Source, Text},
+    table_abi::{ABI, MAGIC, Pair, RawSlot, Source, Text, Variable},
 };
 use trace_format::Event;
 
@@ -35,6 +35,10 @@ impl Nothing for u64 {
 }
 
 impl Nothing for RawSlot {
+    const NOTHING: Self = Self::NONE;
+}
+
+impl Nothing for Variable {
     const NOTHING: Self = Self::NONE;
 }
 
@@ -151,6 +155,13 @@ table! {
     /// Appends an access or the end of memory, an event without a site, at `source`, if there is room and nothing stands for
     /// it already; see `local/accesses.rs`. `stack_pointer` as in `site_at`.
     fn access(event: Pair, source: Source, stack_pointer: usize);
+    /// Makes room, and gives what an operation at `source` on the memory at `address` is recorded with. If it cannot be
+    /// recorded and changes what is there, that is counted.
+    fn variable(source: Source, address: u64, changes: bool) -> Variable;
+    /// Appends an event, for which room was made.
+    fn append_prepared(event: Pair);
+    /// Appends an event that publishes nothing, for which room was made, or a fence; unless it repeats one.
+    fn append_unless_repeated(event: Pair);
 }
 
 /// Whether nothing is to be appended for an access, an event without a site. Says no if another copy records: it is asked

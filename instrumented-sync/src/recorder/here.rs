@@ -4,7 +4,8 @@ use super::{
     entry::{APPEND, PREPARE, SITE},
     local::Local,
     process::{self, Slot},
-    table_abi::{Pair, RawSlot, Source, Text},
+    stripe,
+    table_abi::{Pair, RawSlot, Source, Text, Variable},
 };
 use trace_format::{Event, Flags, Kind, ObjectId, ObjectKind, dictionary::Record, slot::SLOT_WORDS};
 
@@ -171,6 +172,31 @@ pub(super) fn access(event: Pair, source: Source, stack_pointer: usize) {
             local.access(event, source, stack_pointer);
         }
     });
+}
+
+pub(super) fn variable(source: Source, address: u64, changes: bool) -> Variable {
+    Local::with(|local| {
+        if local.prepare() {
+            Variable { stripe: stripe::word_of(address), site: u64::from(local.bare_site(source)) }
+        } else {
+            if changes {
+                // Who sees what it leaves behind is to know that something is missing.
+                process::count_lost(1);
+            }
+            Variable::NONE
+        }
+    })
+}
+
+#[inline]
+pub(super) fn append_prepared(event: Pair) {
+    Local::with(|local| local.append(event.into()));
+}
+
+#[inline]
+pub(super) fn append_unless_repeated(event: Pair) {
+    let event = Event::from(event);
+    Local::with(|local| if event.kind() == Kind::FENCE { local.append_fence(event) } else { local.append_load(event) });
 }
 
 impl Slot {

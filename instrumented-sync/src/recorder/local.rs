@@ -16,6 +16,7 @@ mod accesses;
 mod fork;
 mod holds;
 mod life;
+mod loads;
 mod overflow;
 mod refill;
 mod room;
@@ -86,7 +87,9 @@ const OWN_SLOT_AT: usize = FORK_AT + SLOT_WORDS;
 const WAITS_AT: usize = OWN_SLOT_AT + SLOT_WORDS;
 const LOOKS_AT: usize = WAITS_AT + wait::WORDS;
 const ACCESSES_AT: usize = LOOKS_AT + LOOKS;
-const COUNTS_AT: usize = ACCESSES_AT + accesses::WORDS;
+const LOCATIONS_AT: usize = ACCESSES_AT + accesses::WORDS;
+const LOADS_AT: usize = LOCATIONS_AT + loads::LOCATION_WORDS;
+const COUNTS_AT: usize = LOADS_AT + loads::WORDS;
 const AREA_WORDS: usize = COUNTS_AT + 8;
 
 /// Looks that a thread remembers: of each place the latest.
@@ -100,6 +103,11 @@ impl Area {
     #[inline]
     pub(super) fn words(self, at: usize, n: usize) -> &'static [AtomicU64] {
         &self.0[at..at + n]
+    }
+
+    #[inline]
+    fn word(self, at: usize) -> &'static AtomicU64 {
+        &self.0[at]
     }
 
     /// Stacks captured for this thread's sites.

@@ -256,6 +256,7 @@ extern "C" fn before_fork() {
 extern "C" fn after_fork_in_child() {
     super::process::after_fork_in_child();
     super::site::after_fork_in_child();
+    super::stripe::after_fork_in_child();
     super::local::after_fork_in_child();
 }
 

@@ -1,4 +1,4 @@
-//! The exact events of accesses, of barriers, of what is initialised once, of releases, and of waits that unwind, could give up or are not
+//! The exact events of accesses, of atomic variables, of barriers, of what is initialised once, of releases, and of waits that unwind, could give up or are not
 //! needed, and what the slots say meanwhile.
 //!
 //! Each case is a program of its own: this test binary, run again with a part to play.
@@ -16,6 +16,7 @@
 mod support;
 
 mod access;
+mod atomic;
 mod barrier;
 mod late;
 mod once;
@@ -37,6 +38,13 @@ const ROLES: &[(&str, fn())] = &[
     ("access::shared", access::shared),
     ("access::marked", access::marked),
     ("access::many", access::many),
+    ("atomic::orderings", atomic::orderings),
+    ("atomic::exchanges", atomic::exchanges),
+    ("atomic::spins", atomic::spins),
+    ("atomic::fences", atomic::fences),
+    ("atomic::two_threads", atomic::two_threads),
+    ("atomic::published", atomic::published),
+    ("atomic::tracked", atomic::tracked),
     ("barrier::two_meet_twice", barrier::two_meet_twice),
     ("barrier::begins_while_some_wait", barrier::begins_while_some_wait),
     ("once::awaited", once::awaited),

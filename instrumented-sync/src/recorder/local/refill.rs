@@ -101,6 +101,7 @@ impl Local {
         self.at.set(at);
         self.forget_accesses();
         self.lost_event.set(None);
+        self.forget_loads();
         let n = self.n_segments.replace(self.n_segments.get() + 1);
         self.put(Event::new(Kind::OWNER, Flags::NONE, 0, ObjectId(self.thread.get()), n));
         self.put_time();
@@ -144,9 +145,16 @@ impl Local {
     }
 
     fn empty_scratch(&self) {
+        self.forget_loads();
         self.at.set(HEADER_WORDS);
         self.forget_accesses();
         chunk::publish(&self.words.get(), HEADER_WORDS);
+    }
+
+    fn forget_loads(&self) {
+        if let Some(area) = self.area.get() {
+            area.forget_loads();
+        }
     }
 
     fn count_lost(&self, n: u64) {

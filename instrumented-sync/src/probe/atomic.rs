@@ -1,0 +1,147 @@
+//! Operations on atomic variables, fences, and what is published and observed at an address.
+//!
+//! Recorded with the location alone: a stack for each would cost more than the operation. Looked up before the stripe is
+//! taken, as all cold work is.
+
+use super::{Flags, Site, Source, Stripe, entry, recording};
+use std::sync::atomic::Ordering;
+use trace_format::{Event, Kind, ObjectId, Order};
+
+/// Where an atomic variable lies, and how long it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    address: u64,
+    log2_bytes: u32,
+}
+
+impl Place {
+    #[inline]
+    pub(crate) fn of<T>(variable: &T) -> Self {
+        Self { address: std::ptr::from_ref(variable).addr() as u64, log2_bytes: size_of::<T>().trailing_zeros() }
+    }
+
+    #[inline]
+    fn at(address: *const ()) -> Self {
+        Self { address: address.addr() as u64, log2_bytes: 0 }
+    }
+
+    #[inline]
+    fn event(self, kind: Kind, order: Ordering, site: u64, version: Result<u64, u64>) -> Event {
+        let flags = Flags::atomic(recorded(order), self.log2_bytes);
+        match version {
+            Ok(version) => Event::at_address(kind, flags, site as u32, self.address, version),
+            Err(seen) => Event::at_address(kind, flags.with(Flags::UNCERTAIN), site as u32, self.address, seen),
+        }
+    }
+}
+
+#[inline]
+const fn recorded(order: Ordering) -> Order {
+    match order {
+        Ordering::Relaxed => Order::Relaxed,
+        Ordering::Acquire => Order::Acquire,
+        Ordering::Release => Order::Release,
+        Ordering::AcqRel => Order::AcqRel,
+        _ => Order::SeqCst,
+    }
+}
+
+/// Whether a load with this ordering is to be recorded. With an ordering that no load has, std panics.
+#[inline]
+pub(crate) fn records_load(order: Ordering) -> bool {
+    recording() && matches!(order, Ordering::Relaxed | Ordering::Acquire | Ordering::SeqCst)
+}
+
+/// Whether a store with this ordering is to be recorded.
+#[inline]
+pub(crate) fn records_store(order: Ordering) -> bool {
+    recording() && matches!(order, Ordering::Relaxed | Ordering::Release | Ordering::SeqCst)
+}
+
+/// Loads, and records what was seen. `native` may be called several times.
+#[inline(never)]
+pub(crate) fn load<T>(place: Place, order: Ordering, site: Site, native: impl Fn() -> T) -> T {
+    let variable = entry::variable(Source::of(site), place.address, false);
+    let Some(stripe) = Stripe::of(variable) else { return native() };
+    let (value, version) = stripe.read(native);
+    entry::append_unless_repeated(place.event(Kind::ATOMIC_LOAD, order, variable.site, version).into());
+    value
+}
+
+/// Stores, or reads and writes at once, and records it as `kind`.
+#[inline(never)]
+pub(crate) fn write<T>(kind: Kind, place: Place, order: Ordering, site: Site, native: impl FnOnce() -> T) -> T {
+    let variable = entry::variable(Source::of(site), place.address, true);
+    let Some(stripe) = Stripe::of(variable) else { return native() };
+    let taken = stripe.take();
+    let result = native();
+    let version = taken.map(|version| version + 1);
+    entry::append_prepared(place.event(kind, order, variable.site, version).into());
+    if let Ok(version) = version {
+        // After the event is published: no version is ever seen whose event is missing.
+        stripe.free(version);
+    }
+    result
+}
+
+/// Compares and exchanges, and records a write, or else the load that it was.
+#[inline(never)]
+pub(crate) fn exchange<T>(
+    place: Place,
+    success: Ordering,
+    failure: Ordering,
+    site: Site,
+    native: impl FnOnce() -> Result<T, T>,
+) -> Result<T, T> {
+    let variable = entry::variable(Source::of(site), place.address, true);
+    let Some(stripe) = Stripe::of(variable) else { return native() };
+    let taken = stripe.take();
+    let result = native();
+    let version = if result.is_ok() {
+        let version = taken.map(|version| version + 1);
+        entry::append_prepared(place.event(Kind::ATOMIC_RMW, success, variable.site, version).into());
+        version
+    } else {
+        entry::append_unless_repeated(place.event(Kind::ATOMIC_LOAD, failure, variable.site, taken).into());
+        taken
+    };
+    if let Ok(version) = version {
+        // As in `write`.
+        stripe.free(version);
+    }
+    result
+}
+
+/// Records a fence; the fence itself comes next.
+#[inline(never)]
+pub(crate) fn fence(order: Ordering, site: Site) {
+    let variable = entry::variable(Source::of(site), 0, false);
+    if Stripe::of(variable).is_some() {
+        let flags = Flags::atomic(recorded(order), 0);
+        entry::append_unless_repeated(Event::new(Kind::FENCE, flags, variable.site as u32, ObjectId(0), 0).into());
+    }
+}
+
+/// Records that what this thread has done is published at an address.
+#[inline]
+pub(crate) fn publish(address: *const (), site: Site) {
+    if recording() {
+        write(Kind::PUBLISH, Place::at(address), Ordering::Relaxed, site, || ());
+    }
+}
+
+/// Records that what was published at an address is known to this thread.
+#[inline]
+pub(crate) fn observe(address: *const (), site: Site) {
+    if recording() {
+        observe_while_recording(Place::at(address), site);
+    }
+}
+
+#[inline(never)]
+fn observe_while_recording(place: Place, site: Site) {
+    let variable = entry::variable(Source::of(site), place.address, false);
+    let Some(stripe) = Stripe::of(variable) else { return };
+    let ((), version) = stripe.read(|| ());
+    entry::append_unless_repeated(place.event(Kind::OBSERVE, Ordering::Relaxed, variable.site, version).into());
+}
