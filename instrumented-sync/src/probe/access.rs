@@ -1,6 +1,6 @@
 //! Accesses of what nothing guards by itself: cells, and memory that a program marks.
 
-use super::{Class, Flags, Site, Unnumbered, entry, recording};
+use super::{Class, Flags, Site, Unnumbered, atomic, entry, recording};
 use crate::recorder::{
     platform,
     table_abi::{Source, Text},
@@ -53,8 +53,9 @@ pub(crate) fn label(cell: &Unnumbered, class: Class, text: &str) {
 #[inline(never)]
 fn of_cell(kind: Kind, cell: &Unnumbered, class: Class, site: Site) {
     let object = cell.object(class);
-    if object != 0 {
-        record(Event::new(kind, Flags::NONE, 0, ObjectId(object), 0), site);
+    let access = Event::new(kind, Flags::NONE, 0, ObjectId(object), 0);
+    if object != 0 && !entry::is_repeated(access) {
+        entry::access(access.into(), Source::of(site), platform::stack_pointer());
     }
 }
 
@@ -65,14 +66,14 @@ fn of_memory(mark: Mark, start: *const u8, n_bytes: usize, site: Site) {
         Mark::Write => (Kind::CELL_WRITE, Flags::ADDRESS),
         Mark::Free => (Kind::CELL_FREE, Flags::NONE),
     };
-    record(Event::at_address(kind, flags, 0, start.addr() as u64, (n_bytes as u64).min(BESIDE_MAX)), site);
-}
-
-/// Inlined into the two above, whose frame is the innermost that the site's stack counts.
-#[inline(always)]
-#[expect(clippy::inline_always, reason = "see above")]
-fn record(access: Event, site: Site) {
-    if !entry::is_repeated(access) {
-        entry::access(access.into(), Source::of(site), platform::stack_pointer());
+    let access = Event::at_address(kind, flags, 0, start.addr() as u64, (n_bytes as u64).min(BESIDE_MAX));
+    if entry::is_repeated(access) {
+        return;
+    }
+    // It may be memory that another thread has freed.
+    atomic::observe_frees(site);
+    entry::access(access.into(), Source::of(site), platform::stack_pointer());
+    if matches!(mark, Mark::Free) {
+        atomic::freed(site);
     }
 }

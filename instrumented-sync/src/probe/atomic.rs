@@ -4,30 +4,32 @@
 //! taken, as all cold work is.
 
 use super::{Flags, Site, Source, Stripe, entry, recording};
-use std::sync::atomic::Ordering;
+use std::{cell::Cell, sync::atomic::Ordering};
 use trace_format::{Event, Kind, ObjectId, Order};
 
 /// Where an atomic variable lies, and how long it is.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {
     address: u64,
-    log2_bytes: u32,
+    /// What the flags of all its events have: how long it is.
+    flags: Flags,
 }
 
 impl Place {
     #[inline]
     pub(crate) fn of<T>(variable: &T) -> Self {
-        Self { address: std::ptr::from_ref(variable).addr() as u64, log2_bytes: size_of::<T>().trailing_zeros() }
+        let flags = Flags::atomic(Order::Relaxed, size_of::<T>().trailing_zeros());
+        Self { address: std::ptr::from_ref(variable).addr() as u64, flags }
     }
 
     #[inline]
     fn at(address: *const ()) -> Self {
-        Self { address: address.addr() as u64, log2_bytes: 0 }
+        Self { address: address.addr() as u64, flags: Flags::NONE }
     }
 
     #[inline]
     fn event(self, kind: Kind, order: Ordering, site: u64, version: Result<u64, u64>) -> Event {
-        let flags = Flags::atomic(recorded(order), self.log2_bytes);
+        let flags = Flags::atomic(recorded(order), 0).with(self.flags);
         match version {
             Ok(version) => Event::at_address(kind, flags, site as u32, self.address, version),
             Err(seen) => Event::at_address(kind, flags.with(Flags::UNCERTAIN), site as u32, self.address, seen),
@@ -144,4 +146,68 @@ fn observe_while_recording(place: Place, site: Site) {
     let Some(stripe) = Stripe::of(variable) else { return };
     let ((), version) = stripe.read(|| ());
     entry::append_unless_repeated(place.event(Kind::OBSERVE, Ordering::Relaxed, variable.site, version).into());
+}
+
+/// What stands for the ends of all memory that is marked: no variable lies there.
+const FREES: Place = Place { address: 0, flags: Flags::NONE };
+
+thread_local! {
+    /// The version of [`FREES`] that this thread knows of. Of this copy's marks only, which costs an event more.
+    static FREES_SEEN: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Records that some memory has ended, for the sake of who is given it next.
+pub(crate) fn freed(site: Site) {
+    let variable = entry::variable(Source::of(site), FREES.address, true);
+    let Some(stripe) = Stripe::of(variable) else { return };
+    let version = stripe.take().map(|version| version + 1);
+    entry::append_prepared(FREES.event(Kind::PUBLISH, Ordering::Relaxed, variable.site, version).into());
+    if let Ok(version) = version {
+        // As in `write`.
+        stripe.free(version);
+        FREES_SEEN.set(version);
+    }
+}
+
+/// Records which memory has ended by now, if more has than this thread knew: memory that it is about to access may be such.
+pub(crate) fn observe_frees(site: Site) {
+    let variable = entry::variable(Source::of(site), FREES.address, false);
+    let Some(stripe) = Stripe::of(variable) else { return };
+    let ((), version) = stripe.read(|| ());
+    if version != Ok(FREES_SEEN.get()) {
+        entry::append_unless_repeated(FREES.event(Kind::OBSERVE, Ordering::Relaxed, variable.site, version).into());
+        FREES_SEEN.set(version.unwrap_or_default());
+    }
+}
+
+/// Room in a bounded channel: where its end is that tells of it, and where the program is.
+#[derive(Clone, Copy)]
+pub(crate) struct Room {
+    address: u64,
+    site: Site,
+}
+
+impl Room {
+    pub(crate) fn of<T>(channel: &T, site: Site) -> Self {
+        Self { address: std::ptr::from_ref(channel).addr() as u64, site }
+    }
+
+    const fn place(self) -> Place {
+        Place { address: self.address, flags: Flags::ROOM }
+    }
+
+    /// Records that a receive is about to be tried, which makes room if it succeeds.
+    ///
+    /// Before it: who finds the room may go on before the receiver does. A loop that tries again and again, and does nothing
+    /// else that is recorded, has nothing new to tell.
+    pub(crate) fn makes(self) {
+        if !entry::is_latest(u32::from(Kind::PUBLISH.0), self.address) {
+            write(Kind::PUBLISH, self.place(), Ordering::Relaxed, self.site, || ());
+        }
+    }
+
+    /// Records that a message found room.
+    pub(crate) fn finds(self) {
+        observe_while_recording(self.place(), self.site);
+    }
 }

@@ -162,6 +162,8 @@ table! {
     fn append_prepared(event: Pair);
     /// Appends an event that publishes nothing, for which room was made, or a fence; unless it repeats one.
     fn append_unless_repeated(event: Pair);
+    /// Whether the latest event of this thread is of this kind and at this address.
+    fn is_latest(kind: u32, address: u64) -> bool;
 }
 
 /// Whether nothing is to be appended for an access, an event without a site. Says no if another copy records: it is asked

@@ -199,6 +199,13 @@ pub(super) fn append_unless_repeated(event: Pair) {
     Local::with(|local| if event.kind() == Kind::FENCE { local.append_fence(event) } else { local.append_load(event) });
 }
 
+pub(super) fn is_latest(kind: u32, address: u64) -> bool {
+    Local::with(|local| {
+        let latest = local.latest();
+        u32::from(latest.kind().0) == kind && latest.address() == address
+    })
+}
+
 impl Slot {
     pub(super) const fn into_raw(self) -> RawSlot {
         RawSlot { words: self.words.as_ptr(), offset: self.offset }

@@ -20,6 +20,8 @@ use trace_format::{Event, Flags, Kind, MESSAGE_MAX, ObjectId, ObjectKind};
 
 pub(super) use crate::probe::{Waiting, generation};
 
+use crate::probe::atomic::Room;
+
 /// A message with its number; 0 if its SEND was not recorded.
 pub(super) struct Envelope<T> {
     number: u64,
@@ -86,13 +88,28 @@ impl Handle {
         if probe::recording() { self.recorded_operation(site, patience) } else { None }
     }
 
+    /// Room in the channel, if a full one makes its senders wait and no rendezvous says for whom.
+    fn room(&self, site: Site) -> Option<Room> {
+        self.channel.bound.is_some_and(|bound| bound > 0).then(|| Room::of(&*self.channel, site))
+    }
+
     fn recorded_operation(&self, site: Site, patience: Patience) -> Option<Operation> {
         if self.channel.identity.known_object() == 0 {
             // Made before recording was switched on. Two threads may both come here, and say the room twice.
             self.channel.create();
         }
-        let (object, site) = probe::operation(&self.channel.identity, self.channel.class, site)?;
-        Some(Operation { object, site, flags: patience.flags() })
+        let (object, number) = probe::operation(&self.channel.identity, self.channel.class, site)?;
+        Some(Operation { object, site: number, flags: patience.flags() })
+    }
+
+    /// An operation that is about to receive, if it is to be recorded.
+    #[inline]
+    pub(super) fn receiving(&self, site: Site, patience: Patience) -> Option<Operation> {
+        let operation = self.operation(site, patience)?;
+        if let Some(room) = self.room(site) {
+            room.makes();
+        }
+        Some(operation)
     }
 
     /// Records that a message is about to be sent, and numbers it.
@@ -101,7 +118,8 @@ impl Handle {
         let operation = self.operation(site, patience)?;
         let number = self.channel.identity.next_number();
         operation.append(Kind::SEND, operation.flags, number);
-        Some(Sent { operation, number, is_rendezvous: self.channel.bound == Some(0) })
+        let is_rendezvous = self.channel.bound == Some(0);
+        Some(Sent { operation, number, is_rendezvous, room: self.room(site) })
     }
 
     /// Handles of this one's kind.
@@ -214,6 +232,7 @@ pub(super) struct Sent {
     operation: Operation,
     number: u64,
     is_rendezvous: bool,
+    room: Option<Room>,
 }
 
 impl Sent {
@@ -222,8 +241,11 @@ impl Sent {
         Waiting::begin_silent(self.operation.event(Kind::SEND, self.operation.flags, self.number), 0)
     }
 
-    /// Records that the message was handed over, where that says that it was received.
+    /// Records that the message was handed over, where that says that it was received, or that there was room.
     pub(super) fn arrived(self) {
+        if let Some(room) = self.room {
+            room.finds();
+        }
         if self.is_rendezvous {
             self.operation.append(Kind::SENT, self.operation.flags, self.number);
         }

@@ -226,7 +226,7 @@ impl<T> Receiver<T> {
 
     fn recv_within(&self, timeout: Option<Duration>, site: &'static Location<'static>) -> Result<T, RecvTimeoutError> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let operation = self.handle.operation(site, patience(timeout));
+        let operation = self.handle.receiving(site, patience(timeout));
         let result = match self.end.try_receive() {
             Ok(envelope) => Ok(envelope),
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
@@ -252,7 +252,7 @@ impl<T> Receiver<T> {
     /// The channel is empty.
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        let operation = self.handle.operation(Location::caller(), Patience::Zero);
+        let operation = self.handle.receiving(Location::caller(), Patience::Zero);
         let result = self.end.try_receive();
         result.map(|envelope| received(operation, envelope)).inspect_err(|error| match error {
             TryRecvError::Empty => failed(operation, Failure::NotNow),

@@ -56,7 +56,7 @@ impl<T> Receiver<T> {
     /// The channel is empty and all senders are gone.
     #[track_caller]
     pub fn recv(&self) -> Result<T, RecvError> {
-        let Some(operation) = self.handle.operation(Location::caller(), Patience::Endless) else {
+        let Some(operation) = self.handle.receiving(Location::caller(), Patience::Endless) else {
             return self.native.recv().map(|envelope| envelope.message);
         };
         match self.native.try_recv() {
@@ -83,7 +83,7 @@ impl<T> Receiver<T> {
     /// The channel is empty.
     #[track_caller]
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        let Some(operation) = self.handle.operation(Location::caller(), Patience::Zero) else {
+        let Some(operation) = self.handle.receiving(Location::caller(), Patience::Zero) else {
             return self.native.try_recv().map(|envelope| envelope.message);
         };
         self.native.try_recv().map(|envelope| operation.received(envelope)).inspect_err(|error| match error {
@@ -99,7 +99,7 @@ impl<T> Receiver<T> {
     /// The channel is empty and the time is over, or all senders are gone.
     #[track_caller]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
-        let Some(operation) = self.handle.operation(Location::caller(), Patience::Timed) else {
+        let Some(operation) = self.handle.receiving(Location::caller(), Patience::Timed) else {
             return self.native.recv_timeout(timeout).map(|envelope| envelope.message);
         };
         let waiting = operation.waits_to_receive(None);

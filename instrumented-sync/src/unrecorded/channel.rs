@@ -24,7 +24,7 @@ impl Handle {
     }
 
     #[expect(clippy::unused_self, reason = "the other one needs it")]
-    pub(super) fn operation(&self, _: &'static Location<'static>, _: Patience) -> Option<Operation> {
+    pub(super) fn receiving(&self, _: &'static Location<'static>, _: Patience) -> Option<Operation> {
         None
     }
 

@@ -206,7 +206,11 @@ fn marks_say_which_bytes() {
     ];
     let trace = record("access::marked");
     let thread = trace.threads.iter().find(|thread| thread.count(Kind::CELL_FREE) > 0).unwrap();
-    let marks: Vec<_> = thread.events.iter().filter(|event| event.is_at_address()).collect();
+    let on_memory = thread.events.iter().filter(|event| event.is_at_address());
+    let (marks, frees): (Vec<&Event>, Vec<&Event>) = on_memory.partition(|event| event.address() != 0);
+    // What tells who accesses memory next that it has ended.
+    let frees = frees.iter().map(|event| (event.kind(), event.beside()));
+    assert_eq!(frees.collect::<Vec<_>>(), [1, 2, 3].map(|version| (Kind::PUBLISH, version)));
     let start = marks[0].address();
     let told = marks.iter().map(|mark| format!("{:?} +{} {}", mark.kind(), mark.address() - start, mark.beside()));
     assert_eq!(told.collect::<Vec<_>>(), expected);

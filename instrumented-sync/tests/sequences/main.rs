@@ -23,6 +23,7 @@ mod once;
 mod pass;
 mod patience;
 mod release;
+mod room;
 mod rwlock;
 mod task;
 mod unwind;
@@ -74,6 +75,8 @@ const ROLES: &[(&str, fn())] = &[
     ("rwlock::downgraded", rwlock::downgraded),
     #[cfg(since_1_92)]
     ("rwlock::downgraded_unrecorded", rwlock::downgraded_unrecorded),
+    ("room::bounded", room::bounded),
+    ("room::freed", room::freed),
     ("task::handed_over", task::handed_over),
     ("task::given_up", task::given_up),
     ("task::runnable", task::runnable),

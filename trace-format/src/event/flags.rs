@@ -49,6 +49,8 @@ impl Flags {
     pub const ADDRESS: Self = Self(1 << 4);
     /// `ATOMIC_LOAD`, `ATOMIC_STORE`, `ATOMIC_RMW`, `PUBLISH`, `OBSERVE`: which version that was is not certain.
     pub const UNCERTAIN: Self = Self(1 << 3);
+    /// PUBLISH, OBSERVE: of room in a bounded channel, which another schedule may have more of.
+    pub const ROOM: Self = Self(1 << 5);
     /// NOTIFY: to all waiters.
     pub const ALL: Self = Self(1 << 3);
 

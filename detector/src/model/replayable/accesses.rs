@@ -55,8 +55,9 @@ impl Writer<'_> {
 
     /// An operation on an atomic variable. In a schedule that counts it sees what it saw.
     pub(super) fn atomic(&mut self, thread: u32, object: u32, event: Event) {
-        // What stands at address 0 says which memory had ended by then, and orders nothing else.
-        if event.address() == 0 {
+        // What stands at address 0 says which memory had ended by then, and orders nothing else. That there is room in a
+        // channel the rules of channels say.
+        if event.address() == 0 || is_room(event) {
             return;
         }
         if event.flags().has(Flags::UNCERTAIN) {
@@ -70,4 +71,8 @@ impl Writer<'_> {
             self.push_operation(Operation::new(thread, Does::Write, object, place));
         }
     }
+}
+
+fn is_room(event: Event) -> bool {
+    matches!(event.kind(), Kind::PUBLISH | Kind::OBSERVE) && event.flags().has(Flags::ROOM)
 }

@@ -94,9 +94,7 @@ impl Local {
 
     /// Appends a fence, unless the event before it is the same; there must be room.
     pub(in crate::recorder) fn append_fence(&self, event: Event) {
-        let (words, head) = (self.words.get(), self.head() as usize);
-        // Relaxed: this thread wrote them. Before the first event lie two words of 0.
-        if [head - 2, head - 1].map(|at| words.load(at, Relaxed)) == event.words() {
+        if self.latest() == event {
             return;
         }
         let area = self.area.get().filter(|_| event.kind() == Kind::FENCE && event.flags().order() == Order::Acquire);
@@ -107,6 +105,13 @@ impl Local {
             }
             chunk::write(&words, at, event)
         });
+    }
+
+    /// The latest event of the segment; before the first one lie two words of 0.
+    pub(in crate::recorder) fn latest(&self) -> Event {
+        let (words, head) = (self.words.get(), self.head() as usize);
+        // Relaxed: this thread wrote them. A thread that has no words yet has zeros.
+        Event::from_words([head.saturating_sub(2), head.saturating_sub(1)].map(|at| words.load(at, Relaxed)))
     }
 
     /// The word behind the latest event.

@@ -42,7 +42,7 @@ pub enum Either<A, B> {
 #[track_caller]
 pub fn recv_either<A, B>(first: &Receiver<A>, second: &Receiver<B>) -> Result<Either<A, B>, RecvError> {
     let site = Location::caller();
-    let operation = |handle: &Handle| handle.operation(site, Patience::Among);
+    let operation = |handle: &Handle| handle.receiving(site, Patience::Among);
     let operations = (operation(&first.handle), operation(&second.handle));
     match receive(&first.end, &second.end, operations) {
         Some(Either::First(envelope)) => Ok(Either::First(super::received(operations.0, envelope))),
