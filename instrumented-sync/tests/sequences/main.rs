@@ -36,6 +36,7 @@ const ROLES: &[(&str, fn())] = &[
     ("access::quiet", access::quiet),
     ("access::shared", access::shared),
     ("access::marked", access::marked),
+    ("access::coincides", access::coincides),
     ("access::many", access::many),
     ("barrier::two_meet_twice", barrier::two_meet_twice),
     ("barrier::begins_while_some_wait", barrier::begins_while_some_wait),
