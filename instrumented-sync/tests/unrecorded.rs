@@ -77,6 +77,10 @@ fn nothing_is_recorded() {
     let guard = TypeId::of::<instrumented_sync::MutexGuard<'static, i32>>();
     assert_eq!(guard, TypeId::of::<std::sync::MutexGuard<'static, i32>>());
 
+    // No more than the value.
+    assert_eq!(size_of::<instrumented_sync::cell::UnsafeCell<[u8; 3]>>(), 3);
+    assert_eq!(size_of::<instrumented_sync::cell::RaceCell<[u8; 3]>>(), 3);
+
     let lock = instrumented_sync::Mutex::new(1);
     instrumented_sync::label(&lock, "nothing");
     assert!(!trace::is_recording());

@@ -2,7 +2,7 @@
 
 use crate::{Thread, Trace, record, spawn};
 use instrumented_sync::{
-    Mutex,
+    Latch, Mutex,
     cell::{RaceCell, UnsafeCell},
     free_of, label, read_of, thread, write_of,
 };
@@ -73,6 +73,9 @@ pub(crate) fn repeats() {
     write(&a);
     drop(held);
     write(&b);
+    // That there is an access since the lock does not say that this one is.
+    write(&a);
+    write(&b);
 }
 
 #[test]
@@ -88,6 +91,7 @@ fn an_access_that_repeats_is_recorded_once() {
         "CELL_WRITE a",
         "RELEASE lock",
         "CELL_WRITE b",
+        "CELL_WRITE a",
     ];
     let trace = record("access::repeats");
     assert_eq!(of_main(&trace), expected);
@@ -216,6 +220,43 @@ fn marks_say_which_bytes() {
     assert_eq!(told.collect::<Vec<_>>(), expected);
     let locations: BTreeSet<_> = marks.iter().map(|mark| trace.sites[&mark.site().0].0).collect();
     assert_eq!(locations.len(), marks.len(), "a mark's place is where the macro stands");
+}
+
+/// How many segments the only thread of this process has, and where in the last one it is.
+fn place() -> (usize, usize) {
+    let trace = crate::so_far();
+    let (n_segments, last) = (trace.segments().count(), trace.segments().last());
+    (n_segments, last.unwrap().1.head)
+}
+
+pub(crate) fn coincides() {
+    let (a, _) = labelled();
+    let steps = Latch::new(1 << 20);
+    // An event each.
+    let go_on = |n: usize| (0..n).for_each(|_| steps.count_down());
+    go_on(100);
+    read(&a);
+    let (n_segments, there) = place();
+    while place().0 == n_segments {
+        go_on(50);
+    }
+    loop {
+        let here = place().1;
+        assert!(here <= there, "{here} is beyond {there}");
+        if here == there {
+            break;
+        }
+        go_on(((there - here) / 32).max(1));
+    }
+    read(&a);
+}
+
+/// In its next segment a thread comes to the place at which its latest access ended in the last one.
+#[test]
+fn a_place_in_another_segment_is_another_place() {
+    let trace = record("access::coincides");
+    assert_eq!(trace.threads.len(), 1);
+    assert_eq!(accesses(&trace, &trace.threads[0]), ["CELL_READ a", "CELL_READ a"]);
 }
 
 pub(crate) fn many() {

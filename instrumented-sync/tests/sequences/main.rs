@@ -38,6 +38,7 @@ const ROLES: &[(&str, fn())] = &[
     ("access::quiet", access::quiet),
     ("access::shared", access::shared),
     ("access::marked", access::marked),
+    ("access::coincides", access::coincides),
     ("access::many", access::many),
     ("atomic::orderings", atomic::orderings),
     ("atomic::exchanges", atomic::exchanges),

@@ -52,12 +52,6 @@ impl Local {
         }
         let stretch = self.stretch.get();
         self.append(Event::new(event.kind(), event.flags(), site, event.object(), event.seq()));
-        // The stretch ends here if a signal handler came in between, or memory ends.
-        if event.kind() == Kind::CELL_FREE || self.at.get() != at + Event::WORDS {
-            self.forget_accesses();
-            return;
-        }
-        self.access_end.set(at + Event::WORDS);
         if let Some(area) = self.area.get() {
             let [first, second] = event.words();
             let place = place(area, first);
@@ -66,6 +60,10 @@ impl Local {
             place[1].store(second, Relaxed);
             place[2].store(stretch, Relaxed);
         }
+        // The stretch ends if memory does, or if a signal handler accessed something meanwhile: it may have been at the same
+        // place. Last, so that one that comes now finds the stretch over, or leaves the thread elsewhere.
+        let is_alone = self.at.get() == at + Event::WORDS;
+        self.access_end.set(if is_alone && event.kind() != Kind::CELL_FREE { at + Event::WORDS } else { 0 });
     }
 
     /// The stretch ends. Also where the thread goes on elsewhere: it might come to the same number of words there.
