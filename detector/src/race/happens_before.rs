@@ -16,7 +16,8 @@ pub enum Rule {
     /// did because of what they raced for.
     HappensBefore,
     /// In addition a read comes after the write that it saw, from then on, unless both are atomic (Mathur, Kini and Viswanathan,
-    /// OOPSLA 2018): each pair that is found can be brought side by side by another schedule of just what happened.
+    /// OOPSLA 2018): each pair that is found can be brought side by side by another schedule of just what happened. What an atomic
+    /// operation both reads and writes counts as written.
     Schedulable,
 }
 
@@ -102,7 +103,7 @@ impl Operations for HappensBefore {
         let cell = Cell::new(at, self.held.of(at.thread));
         self.check(access, cell);
         let is_schedulable = self.rule == Rule::Schedulable;
-        if is_schedulable && kind != Kind::Write {
+        if is_schedulable && !kind.writes() {
             self.follow(access);
         }
         match kind {
