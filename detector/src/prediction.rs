@@ -33,12 +33,14 @@ mod machine;
 mod moves;
 mod past;
 mod pattern;
+pub mod race;
 mod replay;
 mod reversal;
 mod waits;
 pub mod witness;
 
 pub use hang::{Hang, Hangs, Way, hangs};
+pub use race::{Race, Races, races};
 pub use replay::{Refuted, Replay, Schedule, Witness};
 pub use waits::waits_for_others;
 

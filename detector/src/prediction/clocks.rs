@@ -35,6 +35,11 @@ impl Clocks {
         id
     }
 
+    /// How many words of memory the copies take.
+    pub(super) fn n_words(&self) -> usize {
+        self.words.len()
+    }
+
     pub(super) fn retain(&mut self, id: ClockId) {
         self.references[id.0 as usize] += 1;
     }

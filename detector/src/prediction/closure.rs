@@ -16,6 +16,7 @@ use super::{
     MODES,
     past::{Event, Occurrence, Past, Section},
 };
+use crate::history::Mode;
 
 /// An ideal that grows.
 #[derive(Debug)]
@@ -32,6 +33,36 @@ pub(super) struct Closure<'a> {
     is_pending: Vec<bool>,
     /// Events added and sections looked at since this was asked last.
     n_steps: u64,
+    /// What has changed since the mark, if one was set.
+    trail: Option<Vec<Undo>>,
+}
+
+/// A change, by what was there before.
+#[derive(Clone, Copy, Debug)]
+enum Undo {
+    Ideal {
+        thread: u32,
+        lt: u32,
+    },
+    Next {
+        thread: u32,
+        next: u32,
+    },
+    Latest {
+        lock: u32,
+        mode: Mode,
+        latest: u32,
+    },
+    /// A section, by thread and index, was added to those that need not end.
+    Opened {
+        lock: u32,
+        section: (u32, u32),
+    },
+    /// One was taken from them.
+    Ended {
+        lock: u32,
+        section: (u32, u32),
+    },
 }
 
 /// The sections of one lock that are in the set.
@@ -59,6 +90,7 @@ impl<'a> Closure<'a> {
             pending: Vec::new(),
             is_pending: vec![false; past.n_threads],
             n_steps: 0,
+            trail: None,
         }
     }
 
@@ -73,6 +105,40 @@ impl<'a> Closure<'a> {
         }
         for thread in self.pending.drain(..) {
             self.is_pending[thread as usize] = false;
+        }
+        self.trail = None;
+    }
+
+    /// Marks the set as it is, for [`Self::back`]. It should be closed.
+    pub(super) fn mark(&mut self) {
+        self.trail.get_or_insert_default().clear();
+    }
+
+    /// Takes back what was added since the mark; everything, if there is none.
+    pub(super) fn back(&mut self) {
+        let Some(mut trail) = self.trail.take() else { return self.clear() };
+        self.n_steps += trail.len() as u64 / 4;
+        for thread in self.pending.drain(..) {
+            self.is_pending[thread as usize] = false;
+        }
+        for undo in trail.drain(..).rev() {
+            self.undo(undo);
+        }
+        self.trail = Some(trail);
+    }
+
+    fn undo(&mut self, undo: Undo) {
+        match undo {
+            Undo::Ideal { thread, lt } => self.ideal[thread as usize] = lt,
+            Undo::Next { thread, next } => self.next[thread as usize] = next,
+            Undo::Latest { lock, mode, latest } => self.locks[lock as usize].latest[mode as usize] = latest,
+            Undo::Opened { lock, section } => {
+                let open = &mut self.locks[lock as usize].open;
+                if let Some(at) = open.iter().rposition(|one| *one == section) {
+                    open.swap_remove(at);
+                }
+            }
+            Undo::Ended { lock, section } => self.locks[lock as usize].open.push(section),
         }
     }
 
@@ -96,6 +162,11 @@ impl<'a> Closure<'a> {
         self.add(Event { thread, lt: occurrence.lt - 1, clock: occurrence.clock });
     }
 
+    /// Adds what has to happen before an event, given what comes before it in other threads.
+    pub(super) fn add_before(&mut self, event: Event) {
+        self.add(Event { lt: event.lt - 1, ..event });
+    }
+
     /// Closes the set.
     pub(super) fn close(&mut self) -> Result<(), Infeasible> {
         while let Some(thread) = self.pending.pop() {
@@ -107,8 +178,8 @@ impl<'a> Closure<'a> {
 
     /// Adds an event and what comes before it.
     pub(super) fn add(&mut self, event: Event) {
-        // What is in the set is there with all that comes before it.
-        if self.contains(event.thread, event.lt) {
+        // What is in the set is there with all that comes before it; before a thread's first event comes its fork.
+        if event.lt > 0 && self.contains(event.thread, event.lt) {
             return;
         }
         self.n_steps += 1 + past_width(self.past);
@@ -121,7 +192,10 @@ impl<'a> Closure<'a> {
 
     fn raise(&mut self, thread: usize, lt: u32) {
         if lt > self.ideal[thread] {
-            self.ideal[thread] = lt;
+            let before = std::mem::replace(&mut self.ideal[thread], lt);
+            if let Some(trail) = &mut self.trail {
+                trail.push(Undo::Ideal { thread: thread as u32, lt: before });
+            }
             if !std::mem::replace(&mut self.is_pending[thread], true) {
                 self.pending.push(thread as u32);
             }
@@ -131,6 +205,9 @@ impl<'a> Closure<'a> {
     fn look_at_sections(&mut self, thread: u32) -> Result<(), Infeasible> {
         let past = self.past;
         let sections = &past.sections[thread as usize];
+        if let Some(trail) = &mut self.trail {
+            trail.push(Undo::Next { thread, next: self.next[thread as usize] });
+        }
         // Ending a section of this thread raises its own part of the set, so that is read anew each time.
         while let Some(section) = sections.get(self.next[thread as usize] as usize) {
             if section.lt > self.ideal[thread as usize] {
@@ -151,15 +228,24 @@ impl<'a> Closure<'a> {
             self.touched.push(section.lock);
         }
         let latest = &mut lock.latest[section.mode as usize];
-        *latest = (*latest).max(section.index + 1);
+        let before = *latest;
+        *latest = before.max(section.index + 1);
         let has_later =
             MODES.iter().any(|mode| mode.excludes(section.mode) && lock.latest[*mode as usize] > section.index + 1);
+        let of_lock = section.lock;
+        let trail = &mut self.trail;
+        if let Some(trail) = trail {
+            trail.push(Undo::Latest { lock: of_lock, mode: section.mode, latest: before });
+        }
         let mut ends = Vec::new();
         lock.open.retain(|(thread, of)| {
             let other = &past.sections[*thread as usize][*of as usize];
             let must_end = other.index < section.index && other.mode.excludes(section.mode);
             if must_end {
                 ends.push(other.release);
+                if let Some(trail) = trail {
+                    trail.push(Undo::Ended { lock: of_lock, section: (*thread, *of) });
+                }
             }
             !must_end
         });
@@ -167,6 +253,9 @@ impl<'a> Closure<'a> {
             ends.push(section.release);
         } else {
             lock.open.push(this);
+            if let Some(trail) = trail {
+                trail.push(Undo::Opened { lock: of_lock, section: this });
+            }
         }
         for release in ends {
             self.add(release.ok_or(Infeasible)?);

@@ -151,6 +151,11 @@ impl Pass {
         (lt, clock)
     }
 
+    /// How many words of memory the clocks take.
+    pub(super) fn n_words(&self) -> usize {
+        self.past.clocks.n_words()
+    }
+
     pub(super) fn forget(&mut self, clock: ClockId) {
         self.past.clocks.release(clock);
     }

@@ -76,6 +76,8 @@ pub enum Refuted {
     NotEnded(u32),
     /// It does not want what the next one's thread holds.
     NotBlocked(u32),
+    /// It does not access what the other one accesses, or neither of them writes.
+    NotConflicting(u32),
 }
 
 impl fmt::Display for Refuted {
@@ -88,6 +90,7 @@ impl fmt::Display for Refuted {
             Self::OtherWrite(index) => (index, "reads what another operation wrote"),
             Self::NotEnded(index) => (index, "joins a thread that has not ended"),
             Self::NotBlocked(index) => (index, "is not blocked by the next thread"),
+            Self::NotConflicting(index) => (index, "is in no conflict with the other one"),
         };
         write!(f, "operation {index} {why}")
     }
@@ -149,15 +152,7 @@ impl<'a> Replay<'a> {
     ///
     /// The first operation that could not have happened there.
     pub fn check(&self, witness: &Witness) -> Result<(), Refuted> {
-        let mut state = State {
-            turns: vec![0; self.n_turns.len()],
-            holders: vec![Vec::new(); self.history.locks.len()],
-            writes: vec![NONE; self.history.variables.len()],
-            is_started: self.is_forked.iter().map(|is_forked| !is_forked).collect(),
-        };
-        for index in witness.schedule.steps(self.history) {
-            self.step(index, &mut state)?;
-        }
+        let state = self.after(&witness.schedule)?;
         let n = witness.blocked.len();
         for (at, index) in witness.blocked.iter().enumerate() {
             let next = self.operation(witness.blocked[(at + 1) % n])?;
@@ -174,6 +169,37 @@ impl<'a> Replay<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Goes through a schedule after which two accesses are next that must not be at the same time.
+    ///
+    /// # Errors
+    ///
+    /// The first operation that could not have happened there, or the access that is not next, or in no conflict.
+    pub fn check_race(&self, schedule: &Schedule, [first, second]: [u32; 2]) -> Result<(), Refuted> {
+        let state = self.after(schedule)?;
+        let (one, other) = (self.turn(first, &state)?, self.turn(second, &state)?);
+        let is_access = |operation: &Operation| matches!(operation.kind, Kind::Read | Kind::Write);
+        let is_conflict = one.thread != other.thread
+            && one.target == other.target
+            && is_access(one)
+            && is_access(other)
+            && (one.kind == Kind::Write || other.kind == Kind::Write);
+        if is_conflict { Ok(()) } else { Err(Refuted::NotConflicting(second)) }
+    }
+
+    /// Goes through a schedule.
+    fn after(&self, schedule: &Schedule) -> Result<State, Refuted> {
+        let mut state = State {
+            turns: vec![0; self.n_turns.len()],
+            holders: vec![Vec::new(); self.history.locks.len()],
+            writes: vec![NONE; self.history.variables.len()],
+            is_started: self.is_forked.iter().map(|is_forked| !is_forked).collect(),
+        };
+        for index in schedule.steps(self.history) {
+            self.step(index, &mut state)?;
+        }
+        Ok(state)
     }
 
     fn operation(&self, index: u32) -> Result<&'a Operation, Refuted> {

@@ -39,25 +39,38 @@ struct Explorer<'a> {
 
 /// All deadlocks that reorderings of the history reach.
 pub(crate) fn deadlocks(history: &History, order: Order) -> BTreeSet<Deadlock> {
-    let n = history.threads.len();
-    let mut explorer =
-        Explorer { history, order, threads: vec![Vec::new(); n], saw: Vec::new(), forks: vec![false; n] };
-    let mut written = vec![None; history.variables.len()];
-    for (index, operation) in history.operations.iter().enumerate() {
-        explorer.threads[operation.thread as usize].push(index);
-        let is_access = matches!(operation.kind, Kind::Read | Kind::Write);
-        explorer.saw.push(if is_access { written[operation.target as usize] } else { None });
-        match operation.kind {
-            Kind::Write => written[operation.target as usize] = Some(index),
-            Kind::Fork => explorer.forks[operation.target as usize] = true,
-            _ => {}
-        }
-    }
-    explorer.explore()
+    let explorer = Explorer::new(history, order);
+    explorer.explore(|state| explorer.cycles(state))
 }
 
-impl Explorer<'_> {
-    fn explore(&self) -> BTreeSet<Deadlock> {
+/// All pairs of accesses, in the order of the history, that reorderings make the next operations of two threads at once
+/// and of which one writes what the other one accesses.
+pub(crate) fn races(history: &History, order: Order) -> BTreeSet<[usize; 2]> {
+    let explorer = Explorer::new(history, order);
+    explorer.explore(|state| explorer.conflicts(state))
+}
+
+impl<'a> Explorer<'a> {
+    fn new(history: &'a History, order: Order) -> Self {
+        let n = history.threads.len();
+        let mut explorer =
+            Explorer { history, order, threads: vec![Vec::new(); n], saw: Vec::new(), forks: vec![false; n] };
+        let mut written = vec![None; history.variables.len()];
+        for (index, operation) in history.operations.iter().enumerate() {
+            explorer.threads[operation.thread as usize].push(index);
+            let is_access = matches!(operation.kind, Kind::Read | Kind::Write);
+            explorer.saw.push(if is_access { written[operation.target as usize] } else { None });
+            match operation.kind {
+                Kind::Write => written[operation.target as usize] = Some(index),
+                Kind::Fork => explorer.forks[operation.target as usize] = true,
+                _ => {}
+            }
+        }
+        explorer
+    }
+
+    /// What is found in any state that can be reached.
+    fn explore<T: Ord>(&self, look: impl Fn(&State) -> Vec<T>) -> BTreeSet<T> {
         let first = State {
             done: vec![0; self.threads.len()],
             written: vec![None; self.history.variables.len()],
@@ -68,7 +81,7 @@ impl Explorer<'_> {
         let mut seen = HashSet::from([first.clone()]);
         let mut open = vec![first];
         while let Some(state) = open.pop() {
-            found.extend(self.cycles(&state));
+            found.extend(look(&state));
             for thread in 0..self.threads.len() {
                 if let Some(next) = self.step(&state, thread)
                     && seen.insert(next.clone())
@@ -123,6 +136,22 @@ impl Explorer<'_> {
             _ => {}
         }
         Some(next)
+    }
+
+    fn conflicts(&self, state: &State) -> Vec<[usize; 2]> {
+        let accesses = (0..self.threads.len())
+            .filter_map(|thread| self.next(state, thread))
+            .filter(|(_, operation)| matches!(operation.kind, Kind::Read | Kind::Write));
+        let accesses: Vec<_> = accesses.collect();
+        let mut pairs = Vec::new();
+        for (at, (one, first)) in accesses.iter().enumerate() {
+            for (other, second) in &accesses[at + 1..] {
+                if first.target == second.target && (first.kind == Kind::Write || second.kind == Kind::Write) {
+                    pairs.push([*one.min(other), *one.max(other)]);
+                }
+            }
+        }
+        pairs
     }
 
     /// Whom a thread waits for.

@@ -1,6 +1,7 @@
 //! Prediction against an oracle that shares nothing with it: all reorderings of a small history, step by step.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails where it stands, and says what it counted")]
 
+#[allow(dead_code, reason = "races are for another test")]
 mod explorer;
 mod generator;
 
