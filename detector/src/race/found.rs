@@ -83,6 +83,11 @@ impl Found {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn list(&self) -> &[Race] {
+        &self.races.list
+    }
+
     pub(super) fn finish(self) -> Races {
         self.races
     }

@@ -162,3 +162,6 @@ impl Operations for HappensBefore {
         self.order.fence(at, order);
     }
 }
+
+#[cfg(test)]
+mod tests;
