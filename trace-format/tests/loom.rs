@@ -13,6 +13,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests fail like tests")]
 
+#[path = "loom/stripe.rs"]
+mod stripe;
+
 use loom::sync::{
     Mutex,
     atomic::{AtomicU64, fence},

@@ -8,10 +8,26 @@ use std::{
 };
 
 /// Names of the rows.
-pub(crate) const NAMES: [&str; 6] = ["lock", "nested", "nested-2-threads", "random-nested", "read", "work"];
+pub(crate) const NAMES: [&str; 12] = [
+    "lock",
+    "nested",
+    "nested-2-threads",
+    "random-nested",
+    "read",
+    "work",
+    "atomic-load",
+    "atomic-loads",
+    "atomic-store",
+    "atomic-store-seq",
+    "atomic-add",
+    "atomic-exchange",
+];
 
 /// Locks of the row `random-nested`.
 const LOCKS: usize = 10_000;
+
+/// Variables of the row `atomic-loads`.
+const VARIABLES: usize = 256;
 
 /// Runs an operation so many times and says how long it took.
 pub(crate) type Run = fn(u64) -> Duration;
@@ -50,10 +66,11 @@ pub(crate) fn timed(n: u64, mut operation: impl FnMut()) -> Duration {
 }
 
 macro_rules! rows {
-    ($name:ident, $($root:ident)::+) => {
+    ($name:ident, $atomics:ident, $($root:ident)::+) => {
         pub(crate) fn $name(row: &str) -> Run {
             use $($root)::+::{Mutex, RwLock};
             match row {
+                atomic if atomic.starts_with("atomic-") => $atomics(atomic),
                 "lock" => |n| {
                     let lock = Mutex::new(0_u64);
                     timed(n, || *black_box(&lock).lock().unwrap() += 1)
@@ -110,6 +127,61 @@ macro_rules! rows {
     };
 }
 
-rows!(of_std, std::sync);
-rows!(of_instrumented, instrumented_sync);
-rows!(of_tracing_mutex, tracing_mutex::stdsync::tracing);
+/// Atomic operations that nobody else is at.
+macro_rules! atomics {
+    ($name:ident, $($root:ident)::+) => {
+        fn $name(row: &str) -> Run {
+            use $($root)::+::atomic::{AtomicU64, Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst}};
+            match row {
+                // The same again and again, which is recorded once.
+                "atomic-load" => |n| {
+                    let number = AtomicU64::new(7);
+                    timed(n, || {
+                        black_box(black_box(&number).load(Acquire));
+                    })
+                },
+                // Each of another variable than those before it, and recorded.
+                "atomic-loads" => |n| {
+                    let numbers: Vec<_> = (0..VARIABLES).map(|n| AtomicU64::new(n as u64)).collect();
+                    let mut at = 0;
+                    timed(n, || {
+                        at = (at + 7) % VARIABLES;
+                        black_box(black_box(&numbers)[at].load(Acquire));
+                    })
+                },
+                "atomic-store" => |n| {
+                    let number = AtomicU64::new(7);
+                    timed(n, || black_box(&number).store(8, Release))
+                },
+                "atomic-store-seq" => |n| {
+                    let number = AtomicU64::new(7);
+                    timed(n, || black_box(&number).store(8, SeqCst))
+                },
+                "atomic-add" => |n| {
+                    let number = AtomicU64::new(7);
+                    timed(n, || {
+                        black_box(black_box(&number).fetch_add(1, Relaxed));
+                    })
+                },
+                _ => |n| {
+                    let number = AtomicU64::new(7);
+                    timed(n, || {
+                        black_box(black_box(&number).compare_exchange(7, 7, AcqRel, Acquire)).unwrap();
+                    })
+                },
+            }
+        }
+    };
+}
+
+/// tracing-mutex has none.
+fn of_nobody(_: &str) -> Run {
+    |_| Duration::ZERO
+}
+
+atomics!(atomics_of_std, std::sync);
+atomics!(atomics_of_instrumented, instrumented_sync);
+
+rows!(of_std, atomics_of_std, std::sync);
+rows!(of_instrumented, atomics_of_instrumented, instrumented_sync);
+rows!(of_tracing_mutex, of_nobody, tracing_mutex::stdsync::tracing);

@@ -3,7 +3,7 @@
 //! Recorded with the location alone: a stack for each would cost more than the operation. Looked up before the stripe is
 //! taken, as all cold work is.
 
-use super::{Flags, Site, Source, Stripe, entry, recording};
+use super::{Flags, SITE, Site, Source, Stripe, entry, recording};
 use std::{cell::Cell, sync::atomic::Ordering};
 use trace_format::{Event, Kind, ObjectId, Order};
 
@@ -28,11 +28,11 @@ impl Place {
     }
 
     #[inline]
-    fn event(self, kind: Kind, order: Ordering, site: u64, version: Result<u64, u64>) -> Event {
+    fn event(self, kind: Kind, order: Ordering, site: u32, version: Result<u64, u64>) -> Event {
         let flags = Flags::atomic(recorded(order), 0).with(self.flags);
         match version {
-            Ok(version) => Event::at_address(kind, flags, site as u32, self.address, version),
-            Err(seen) => Event::at_address(kind, flags.with(Flags::UNCERTAIN), site as u32, self.address, seen),
+            Ok(version) => Event::at_address(kind, flags, site, self.address, version),
+            Err(seen) => Event::at_address(kind, flags.with(Flags::UNCERTAIN), site, self.address, seen),
         }
     }
 }
@@ -63,22 +63,28 @@ pub(crate) fn records_store(order: Ordering) -> bool {
 /// Loads, and records what was seen. `native` may be called several times.
 #[inline(never)]
 pub(crate) fn load<T>(place: Place, order: Ordering, site: Site, native: impl Fn() -> T) -> T {
-    let variable = entry::variable(Source::of(site), place.address, false);
-    let Some(stripe) = Stripe::of(variable) else { return native() };
+    let Some(stripe) = Stripe::of(place.address) else { return native() };
     let (value, version) = stripe.read(native);
-    entry::append_unless_repeated(place.event(Kind::ATOMIC_LOAD, order, variable.site, version).into());
+    entry::append_load(place.event(Kind::ATOMIC_LOAD, order, 0, version).into(), Source::of(site));
     value
+}
+
+/// The stripe and the site of an operation that may change something, if it can be recorded.
+#[inline]
+fn prepare(place: Place, site: Site) -> Option<(Stripe, u32)> {
+    let site = entry::bare_site_at(Source::of(site), true);
+    let stripe = Stripe::of(place.address)?;
+    (site & SITE != 0).then_some((stripe, site as u32))
 }
 
 /// Stores, or reads and writes at once, and records it as `kind`.
 #[inline(never)]
 pub(crate) fn write<T>(kind: Kind, place: Place, order: Ordering, site: Site, native: impl FnOnce() -> T) -> T {
-    let variable = entry::variable(Source::of(site), place.address, true);
-    let Some(stripe) = Stripe::of(variable) else { return native() };
+    let Some((stripe, site)) = prepare(place, site) else { return native() };
     let taken = stripe.take();
     let result = native();
     let version = taken.map(|version| version + 1);
-    entry::append_prepared(place.event(kind, order, variable.site, version).into());
+    entry::append_prepared(place.event(kind, order, site, version).into());
     if let Ok(version) = version {
         // After the event is published: no version is ever seen whose event is missing.
         stripe.free(version);
@@ -95,16 +101,16 @@ pub(crate) fn exchange<T>(
     site: Site,
     native: impl FnOnce() -> Result<T, T>,
 ) -> Result<T, T> {
-    let variable = entry::variable(Source::of(site), place.address, true);
-    let Some(stripe) = Stripe::of(variable) else { return native() };
+    let source = Source::of(site);
+    let Some((stripe, site)) = prepare(place, site) else { return native() };
     let taken = stripe.take();
     let result = native();
     let version = if result.is_ok() {
         let version = taken.map(|version| version + 1);
-        entry::append_prepared(place.event(Kind::ATOMIC_RMW, success, variable.site, version).into());
+        entry::append_prepared(place.event(Kind::ATOMIC_RMW, success, site, version).into());
         version
     } else {
-        entry::append_unless_repeated(place.event(Kind::ATOMIC_LOAD, failure, variable.site, taken).into());
+        entry::append_load(place.event(Kind::ATOMIC_LOAD, failure, 0, taken).into(), source);
         taken
     };
     if let Ok(version) = version {
@@ -117,11 +123,8 @@ pub(crate) fn exchange<T>(
 /// Records a fence; the fence itself comes next.
 #[inline(never)]
 pub(crate) fn fence(order: Ordering, site: Site) {
-    let variable = entry::variable(Source::of(site), 0, false);
-    if Stripe::of(variable).is_some() {
-        let flags = Flags::atomic(recorded(order), 0);
-        entry::append_unless_repeated(Event::new(Kind::FENCE, flags, variable.site as u32, ObjectId(0), 0).into());
-    }
+    let flags = Flags::atomic(recorded(order), 0);
+    entry::append_fence(Event::new(Kind::FENCE, flags, 0, ObjectId::NONE, 0).into(), Source::of(site));
 }
 
 /// Records that what this thread has done is published at an address.
@@ -142,10 +145,9 @@ pub(crate) fn observe(address: *const (), site: Site) {
 
 #[inline(never)]
 fn observe_while_recording(place: Place, site: Site) {
-    let variable = entry::variable(Source::of(site), place.address, false);
-    let Some(stripe) = Stripe::of(variable) else { return };
+    let Some(stripe) = Stripe::of(place.address) else { return };
     let ((), version) = stripe.read(|| ());
-    entry::append_unless_repeated(place.event(Kind::OBSERVE, Ordering::Relaxed, variable.site, version).into());
+    entry::append_load(place.event(Kind::OBSERVE, Ordering::Relaxed, 0, version).into(), Source::of(site));
 }
 
 /// What stands for the ends of all memory that is marked: no variable lies there.
@@ -158,10 +160,9 @@ thread_local! {
 
 /// Records that some memory has ended, for the sake of who is given it next.
 pub(crate) fn freed(site: Site) {
-    let variable = entry::variable(Source::of(site), FREES.address, true);
-    let Some(stripe) = Stripe::of(variable) else { return };
+    let Some((stripe, site)) = prepare(FREES, site) else { return };
     let version = stripe.take().map(|version| version + 1);
-    entry::append_prepared(FREES.event(Kind::PUBLISH, Ordering::Relaxed, variable.site, version).into());
+    entry::append_prepared(FREES.event(Kind::PUBLISH, Ordering::Relaxed, site, version).into());
     if let Ok(version) = version {
         // As in `write`.
         stripe.free(version);
@@ -171,11 +172,10 @@ pub(crate) fn freed(site: Site) {
 
 /// Records which memory has ended by now, if more has than this thread knew: memory that it is about to access may be such.
 pub(crate) fn observe_frees(site: Site) {
-    let variable = entry::variable(Source::of(site), FREES.address, false);
-    let Some(stripe) = Stripe::of(variable) else { return };
+    let Some(stripe) = Stripe::of(FREES.address) else { return };
     let ((), version) = stripe.read(|| ());
     if version != Ok(FREES_SEEN.get()) {
-        entry::append_unless_repeated(FREES.event(Kind::OBSERVE, Ordering::Relaxed, variable.site, version).into());
+        entry::append_load(FREES.event(Kind::OBSERVE, Ordering::Relaxed, 0, version).into(), Source::of(site));
         FREES_SEEN.set(version.unwrap_or_default());
     }
 }

@@ -6,8 +6,9 @@
 
 use super::{
     copies, here,
-    table_abi::{ABI, MAGIC, Pair, RawSlot, Source, Text, Variable},
+    table_abi::{ABI, MAGIC, Pair, RawSlot, Source, Text},
 };
+use std::sync::atomic::AtomicU64;
 use trace_format::Event;
 
 /// Marks a site, so that the site that stands for none differs from an operation that cannot be recorded.
@@ -38,8 +39,8 @@ impl Nothing for RawSlot {
     const NOTHING: Self = Self::NONE;
 }
 
-impl Nothing for Variable {
-    const NOTHING: Self = Self::NONE;
+impl Nothing for *const AtomicU64 {
+    const NOTHING: Self = std::ptr::null();
 }
 
 macro_rules! table {
@@ -155,13 +156,17 @@ table! {
     /// Appends an access or the end of memory, an event without a site, at `source`, if there is room and nothing stands for
     /// it already; see `local/accesses.rs`. `stack_pointer` as in `site_at`.
     fn access(event: Pair, source: Source, stack_pointer: usize);
-    /// Makes room, and gives what an operation at `source` on the memory at `address` is recorded with. If it cannot be
-    /// recorded and changes what is there, that is counted.
-    fn variable(source: Source, address: u64, changes: bool) -> Variable;
+    /// The word of the stripe of what lies at an address.
+    fn stripe_of(address: u64) -> *const AtomicU64;
+    /// Makes room and gives [`SITE`] and the site, without a stack, of an operation at `source`; 0 without room. Then
+    /// what an operation `changes` is counted, for it will be missed.
+    fn bare_site_at(source: Source, changes: bool) -> u64;
     /// Appends an event, for which room was made.
     fn append_prepared(event: Pair);
-    /// Appends an event that publishes nothing, for which room was made, or a fence; unless it repeats one.
-    fn append_unless_repeated(event: Pair);
+    /// Appends an event that publishes nothing, at `source`, if there is room and it does not repeat one.
+    fn append_load(event: Pair, source: Source);
+    /// Appends a fence at `source`, if there is room and the latest event is not the same.
+    fn append_fence(event: Pair, source: Source);
     /// Whether the latest event of this thread is of this kind and at this address.
     fn is_latest(kind: u32, address: u64) -> bool;
 }

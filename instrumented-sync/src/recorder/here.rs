@@ -5,8 +5,9 @@ use super::{
     local::Local,
     process::{self, Slot},
     stripe,
-    table_abi::{Pair, RawSlot, Source, Text, Variable},
+    table_abi::{Pair, RawSlot, Source, Text},
 };
+use std::sync::atomic::AtomicU64;
 use trace_format::{Event, Flags, Kind, ObjectId, ObjectKind, dictionary::Record, slot::SLOT_WORDS};
 
 #[inline]
@@ -174,17 +175,21 @@ pub(super) fn access(event: Pair, source: Source, stack_pointer: usize) {
     });
 }
 
-pub(super) fn variable(source: Source, address: u64, changes: bool) -> Variable {
+pub(super) fn stripe_of(address: u64) -> *const AtomicU64 {
+    stripe::word_of(address)
+}
+
+#[inline]
+pub(super) fn bare_site_at(source: Source, changes: bool) -> u64 {
     Local::with(|local| {
         if local.prepare() {
-            Variable { stripe: stripe::word_of(address), site: u64::from(local.bare_site(source)) }
-        } else {
-            if changes {
-                // Who sees what it leaves behind is to know that something is missing.
-                process::count_lost(1);
-            }
-            Variable::NONE
+            return SITE | u64::from(local.bare_site(source));
         }
+        if changes {
+            // Who sees what it leaves behind is to know that something is missing.
+            process::count_lost(1);
+        }
+        0
     })
 }
 
@@ -194,9 +199,12 @@ pub(super) fn append_prepared(event: Pair) {
 }
 
 #[inline]
-pub(super) fn append_unless_repeated(event: Pair) {
-    let event = Event::from(event);
-    Local::with(|local| if event.kind() == Kind::FENCE { local.append_fence(event) } else { local.append_load(event) });
+pub(super) fn append_load(event: Pair, source: Source) {
+    Local::with(|local| local.append_load(event.into(), source));
+}
+
+pub(super) fn append_fence(event: Pair, source: Source) {
+    Local::with(|local| local.append_fence(event.into(), source));
 }
 
 pub(super) fn is_latest(kind: u32, address: u64) -> bool {

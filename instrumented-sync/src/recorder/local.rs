@@ -110,6 +110,11 @@ impl Area {
         &self.0[at]
     }
 
+    #[inline]
+    fn word_array<const N: usize>(self, at: usize) -> [&'static AtomicU64; N] {
+        std::array::from_fn(|n| &self.0[at + n])
+    }
+
     /// Stacks captured for this thread's sites.
     #[inline]
     pub(super) fn captures(self) -> u64 {

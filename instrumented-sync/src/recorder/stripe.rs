@@ -4,7 +4,7 @@
 //! the version is not certain. A signal handler on a thread that has a stripe does not wait at all, since that thread
 //! cannot go on before it.
 
-use super::{platform, table_abi::Variable};
+use super::{entry, platform};
 use std::{
     cell::Cell,
     hint,
@@ -53,12 +53,12 @@ pub(super) fn after_fork_in_child() {
 pub(crate) struct Stripe(&'static AtomicU64);
 
 impl Stripe {
-    /// That of a variable, if an operation on it can be recorded.
+    /// That of what lies at an address, if anything is recorded.
     #[inline]
-    pub(crate) fn of(variable: Variable) -> Option<Self> {
-        // SAFETY: an address that is not null is that of a word of the table of the copy that records, a static of a module
+    pub(crate) fn of(address: u64) -> Option<Self> {
+        // SAFETY: a pointer that is not null is that to a word of the table of the copy that records, a static of a module
         // that is never unloaded.
-        unsafe { variable.stripe.as_ref() }.map(Self)
+        unsafe { entry::stripe_of(address).as_ref() }.map(Self)
     }
 
     /// Takes the stripe: its version. An error is the version last seen; the stripe is not taken then.

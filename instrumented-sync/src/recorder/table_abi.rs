@@ -122,16 +122,3 @@ pub(crate) struct RawSlot {
 impl RawSlot {
     pub(super) const NONE: Self = Self { words: std::ptr::null(), offset: 0 };
 }
-
-/// What an operation on memory is recorded with: the word that its version comes from, null if it cannot be recorded, and its
-/// site.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub(crate) struct Variable {
-    pub(super) stripe: *const AtomicU64,
-    pub(crate) site: u64,
-}
-
-impl Variable {
-    pub(super) const NONE: Self = Self { stripe: std::ptr::null(), site: 0 };
-}

@@ -2,6 +2,8 @@
 
 use instrumented_sync::{sync, thread};
 
+#[path = "atomic.rs"]
+mod atomic;
 #[path = "barrier.rs"]
 mod barrier;
 #[path = "cell.rs"]

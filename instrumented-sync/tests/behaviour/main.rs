@@ -62,7 +62,8 @@ fn recorded() {
         [Kind::HANDLE_CLONE, Kind::HANDLE_DROP, Kind::FORK, Kind::FORK_FAILED, Kind::JOIN],
         [Kind::BEGIN, Kind::BODY_END, Kind::END, Kind::SCOPE_END, Kind::TIME],
     ];
-    for kind in kinds.into_iter().flatten().chain([Kind::LOOK, Kind::PASS]) {
+    let atomics = [Kind::FENCE, Kind::ATOMIC_LOAD, Kind::ATOMIC_STORE, Kind::ATOMIC_RMW];
+    for kind in kinds.into_iter().flatten().chain([Kind::LOOK, Kind::PASS]).chain(atomics) {
         assert!(trace.count(kind) > 0, "no {kind:?} was recorded");
     }
     let flags = [

@@ -2,6 +2,8 @@
 
 use std::{sync, thread};
 
+#[path = "atomic.rs"]
+mod atomic;
 #[path = "barrier.rs"]
 mod barrier;
 #[path = "cell.rs"]

@@ -75,6 +75,45 @@ macro_rules! checked {
         };
         called! { fn [$($g)*] [<$self>::$name] [$($arg: $type),*] -> $result }
     };
+    ($($path:ident)::+ : impl [$($g:tt)*] $self:ty : const fn $name:ident (&self) -> $result:ty) => {
+        const _: () = {
+            const fn constant<$($g)*>(this: &$self) -> $result {
+                <$self>::$name(this)
+            }
+        };
+    };
+    ($($path:ident)::+ : impl [$($g:tt)*] $self:ty : const fn $name:ident (self) -> $result:ty) => {
+        const _: () = {
+            const fn constant<$($g)*>(this: $self) -> $result {
+                <$self>::$name(this)
+            }
+        };
+    };
+    (
+        $($path:ident)::+ : impl [$($g:tt)*] $self:ty :
+        const unsafe fn $name:ident <$l:lifetime>($arg:ident : $type:ty) -> $result:ty
+    ) => {
+        const _: () = {
+            const unsafe fn constant<$l, $($g)*>($arg: $type) -> $result {
+                // SAFETY: never called.
+                unsafe { <$self>::$name($arg) }
+            }
+        };
+    };
+    (
+        $($path:ident)::+ : impl [$($g:tt)*] $self:ty :
+        fn $name:ident (
+            &self, $set:ident : $set_order:ty, $fetch:ident : $fetch_order:ty, f: impl FnMut($in:ty) -> $out:ty
+        ) -> $result:ty
+    ) => {
+        const _: () = {
+            fn has_this_type<$($g)*>(
+                this: &$self, $set: $set_order, $fetch: $fetch_order, f: impl FnMut($in) -> $out,
+            ) -> $result {
+                <$self>::$name(this, $set, $fetch, f)
+            }
+        };
+    };
     ($($path:ident)::+ : impl [$($g:tt)*] $self:ty : unsafe fn $name:ident <$($own:tt),*> ($($args:tt)*) $($tail:tt)*) => {
         received! { unsafe fn [$($g)* $($own),*] [$self] [$name] ($($args)*) $($tail)* }
     };

@@ -14,7 +14,7 @@ const NOT_ASKED: [&str; 2] = ["Drop", "StructuralPartialEq"];
 
 /// Types of which std's own are handed on, and whose names are enough: see `surface/shared.rs`.
 fn is_only_named(name: &str) -> bool {
-    ["Arc", "Weak", "Ordering"].contains(&name) || name.starts_with("Atomic")
+    ["Arc", "Weak", "Ordering"].contains(&name)
 }
 
 /// The documentation of the compiler that builds this, if it is installed: its folder and its version.
@@ -81,7 +81,7 @@ fn declared(kind: &str, path: &str, declaration: &str) -> String {
     let declaration = declaration.trim_start_matches("pub ").trim_end_matches(';');
     match kind {
         // Structures or, in later versions, aliases of one that is generic: no matter.
-        "struct" | "enum" | "type" if is_only_named(name) => format!("name {path}"),
+        "struct" | "enum" | "type" if is_only_named(name) || name.starts_with("Atomic") => format!("name {path}"),
         "fn" | "constant" | "type" => declaration.replacen(&format!(" {name}"), &format!(" {path}"), 1),
         _ => format!("{kind} {path}"),
     }

@@ -27,8 +27,14 @@ impl fmt::Display for List {
 }
 
 /// Versions that brought some of the items, and whether this compiler is as new.
-const VERSIONS: [(&str, bool); 4] =
-    [("86", cfg!(since_1_86)), ("89", cfg!(since_1_89)), ("92", cfg!(since_1_92)), ("94", cfg!(since_1_94))];
+const VERSIONS: [(&str, bool); 6] = [
+    ("86", cfg!(since_1_86)),
+    ("89", cfg!(since_1_89)),
+    ("91", cfg!(since_1_91)),
+    ("92", cfg!(since_1_92)),
+    ("94", cfg!(since_1_94)),
+    ("95", cfg!(since_1_95)),
+];
 
 /// Whether this compiler's std has an item. What is newer than all of these is expected: it needs an entry.
 pub(crate) fn is_expected(item: &str) -> bool {

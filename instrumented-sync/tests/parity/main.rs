@@ -2,7 +2,7 @@
 //!
 //! `std_api.txt` says what that is. It is made from the toolchain's documentation; each of its lines is an entry in
 //! `surface`, which is compiled to an assertion with `std` and with this crate as its root. Of std's own types that
-//! are handed on, and have many functions - `Arc`, `Weak`, the atomics - the names alone are listed; that they are
+//! are handed on, and have many functions - `Arc`, `Weak` - the names alone are listed; that they are
 //! std's is what `tests/unrecorded.rs` asserts. The list is that of a Unix: elsewhere handles have other traits.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests fail like tests")]

@@ -5,6 +5,8 @@
 use root::{sync, thread};
 use std as root;
 
+#[path = "surface/atomic.rs"]
+mod atomic;
 #[path = "surface/cell.rs"]
 mod cell;
 #[path = "surface/channel.rs"]
@@ -23,5 +25,5 @@ mod wait;
 /// The entries that were compiled.
 pub(crate) fn keys() -> Vec<&'static str> {
     let threads = [threads::KEYS, threads::started::KEYS, threads::joined::KEYS].concat();
-    [cell::KEYS, channel::KEYS, lock::KEYS, shared::KEYS, &threads, wait::KEYS].concat()
+    [&atomic::keys(), cell::KEYS, channel::KEYS, lock::KEYS, shared::KEYS, &threads, wait::KEYS].concat()
 }

@@ -136,6 +136,21 @@ fn unsized_types() {
 }
 
 #[test]
+fn atomic_types() {
+    macro_rules! of_atomics {
+        ($($type:ident $(<$t:ty>)?),*) => {
+            $(assert_eq!(
+                traits!(instrumented_sync::atomic::$type $(<$t>)?),
+                traits!(std::sync::atomic::$type $(<$t>)?),
+                "{}", stringify!($type $(<$t>)?)
+            );)*
+        };
+    }
+    of_atomics!(AtomicBool, AtomicI8, AtomicU8, AtomicI16, AtomicU16, AtomicI32, AtomicU32, AtomicI64, AtomicU64);
+    of_atomics!(AtomicIsize, AtomicUsize, AtomicPtr<i32>, AtomicPtr<RcInt>, AtomicPtr<CellInt>, AtomicPtr<MutRef>);
+}
+
+#[test]
 fn other_types() {
     assert_parity!(sync::Condvar, sync::WaitTimeoutResult, sync::Barrier, sync::BarrierWaitResult, sync::Once);
     assert_parity!(thread::Builder, thread::Thread, thread::ThreadId, thread::Scope<'static, 'static>);

@@ -10,7 +10,7 @@ use super::{
     Area, LOADS_AT, LOCATIONS_AT, Local, room,
 };
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use trace_format::{Event, Kind, Order, chunk, words::ReadWords};
+use trace_format::{Event, Order, chunk, words::ReadWords};
 
 /// Locations whose sites a thread remembers: of each place the latest, and of each location its address and its site.
 const LOCATIONS: usize = 64;
@@ -23,9 +23,6 @@ const LOAD_WORDS: usize = 3;
 const RUN_WORDS: usize = 2;
 pub(super) const WORDS: usize = RUN_WORDS + LOADS * LOAD_WORDS;
 
-/// All of an event's first word but its site.
-const WITHOUT_SITE: u64 = !(0xff_ffff << 16);
-
 impl Area {
     /// Start and end of the run of loads.
     #[inline]
@@ -33,10 +30,16 @@ impl Area {
         (self.word(LOADS_AT), self.word(LOADS_AT + 1))
     }
 
-    /// Positions mean another segment from now on.
+    /// Where a load like this one is remembered.
+    #[inline]
+    fn known(self, load: Event) -> [&'static AtomicU64; LOAD_WORDS] {
+        self.word_array(LOADS_AT + RUN_WORDS + place::<LOADS>(load.object().0) * LOAD_WORDS)
+    }
+
+    /// Positions mean another segment from now on: the run ends where no event does.
     pub(super) fn forget_loads(self) {
         // Relaxed, here and below: private to the thread.
-        self.run().1.store(0, Relaxed);
+        self.run().1.store(u64::MAX, Relaxed);
     }
 }
 
@@ -68,42 +71,53 @@ impl Local {
         site
     }
 
-    /// Appends an event that publishes nothing, unless it repeats one; there must be room.
+    /// Appends an event that publishes nothing, unless it repeats one, or there is no room. The event is without its site,
+    /// which is not looked for if the event repeats one: nothing waits for what only looks.
     #[inline]
-    pub(in crate::recorder) fn append_load(&self, event: Event) {
-        let Some(area) = self.area.get() else { return };
-        let [first, second] = event.words();
-        let first = first & WITHOUT_SITE;
-        let (start, end) = area.run();
-        let load = LOADS_AT + RUN_WORDS + place::<LOADS>(event.object().0) * LOAD_WORDS;
-        let [known_first, known_second, known_at] = [0, 1, 2].map(|n| area.word(load + n));
-        // Relaxed, here and below: private to the thread.
-        let is_known = known_first.load(Relaxed) == first && known_second.load(Relaxed) == second;
-        if is_known && known_at.load(Relaxed) >= start.load(Relaxed) && end.load(Relaxed) == self.head() {
+    pub(in crate::recorder) fn append_load(&self, event: Event, source: Source) {
+        if self.area.get().is_some_and(|area| self.repeats(area, event)) || !self.prepare() {
             return;
         }
+        let Some(area) = self.area.get() else { return };
+        let located = located(event, self.bare_site(source));
         self.write(|words, at| {
             // While no signal handler appends.
             continue_run(area, at as u64);
-            known_first.store(first, Relaxed);
-            known_second.store(second, Relaxed);
-            known_at.store(at as u64, Relaxed);
-            chunk::write(&words, at, event)
+            area.known(event).iter().zip(event.words().into_iter().chain([at as u64])).for_each(|(word, value)| {
+                // Relaxed: private to the thread.
+                word.store(value, Relaxed);
+            });
+            chunk::write(&words, at, located)
         });
     }
 
-    /// Appends a fence, unless the event before it is the same; there must be room.
-    pub(in crate::recorder) fn append_fence(&self, event: Event) {
-        if self.latest() == event {
+    #[inline]
+    fn repeats(&self, area: Area, event: Event) -> bool {
+        let ([first, second], (start, end)) = (event.words(), area.run());
+        // Relaxed: private to the thread.
+        let [known_first, known_second, known_at] = area.known(event).map(|word| word.load(Relaxed));
+        known_first == first
+            && known_second == second
+            && known_at >= start.load(Relaxed)
+            && end.load(Relaxed) == self.head()
+    }
+
+    /// Appends a fence, given without its site, unless the latest event is the same or there is no room.
+    pub(in crate::recorder) fn append_fence(&self, fence: Event, source: Source) {
+        if !self.prepare() {
             return;
         }
-        let area = self.area.get().filter(|_| event.kind() == Kind::FENCE && event.flags().order() == Order::Acquire);
+        let fence = located(fence, self.bare_site(source));
+        if self.latest() == fence {
+            return;
+        }
+        // Such a one publishes nothing either.
+        let run = self.area.get().filter(|_| fence.flags().order() == Order::Acquire);
         self.write(|words, at| {
-            // It publishes nothing either.
-            if let Some(area) = area {
+            if let Some(area) = run {
                 continue_run(area, at as u64);
             }
-            chunk::write(&words, at, event)
+            chunk::write(&words, at, fence)
         });
     }
 
@@ -131,6 +145,12 @@ fn continue_run(area: Area, at: u64) {
         start.store(at, Relaxed);
     }
     end.store(at + Event::WORDS as u64, Relaxed);
+}
+
+/// The event with a site, of which it had none.
+#[inline]
+const fn located(event: Event, site: u32) -> Event {
+    Event::new(event.kind(), event.flags(), site, event.object(), event.seq())
 }
 
 /// One of `N` places, by Fibonacci hashing.
