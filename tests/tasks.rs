@@ -14,7 +14,7 @@
 use detector::{
     finding::{Code, Finding, Report},
     model,
-    pipeline::{self, Stopped},
+    pipeline::{self, Races, Stopped},
     source,
 };
 use instrumented_sync::{
@@ -78,7 +78,7 @@ fn start(role: &str, dir: &Path) -> Kill {
 }
 
 fn report(dir: &Path) -> Report {
-    pipeline::report(&[pipeline::read(dir)], Stopped::No, dir)
+    pipeline::report(&[pipeline::read(dir)], Stopped::No, Races::default(), dir)
 }
 
 /// Runs a part until its report has a finding of this kind, which it has to keep.

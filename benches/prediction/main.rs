@@ -19,7 +19,7 @@ use detector::{
     analysis::lock_order,
     finding::{Certainty, Code, Report},
     model,
-    pipeline::{self, Stopped},
+    pipeline::{self, Races, Stopped},
     prediction, source,
 };
 use generate::{N_DEADLOCKS, N_REFUTED, Shape};
@@ -86,7 +86,7 @@ fn large(path: &Path) -> Figures {
     let (pass, _) = timed(|| black_box(pass_over(path)));
     let begin = Instant::now();
     let (read, reading) = timed(|| pipeline::read(path));
-    let (analyse, report) = timed(|| pipeline::report(&[reading], Stopped::No, Path::new(".")));
+    let (analyse, report) = timed(|| pipeline::report(&[reading], Stopped::No, Races::default(), Path::new(".")));
     let (elapsed, peak_kib) = (begin.elapsed(), peak_kib());
     let (history, problems) = source::history(path).unwrap();
     assert!(problems.is_empty() && report.problems.is_empty(), "{problems:?} {:?}", report.problems);
@@ -99,7 +99,7 @@ fn large(path: &Path) -> Figures {
 fn small(path: &Path) -> Figures {
     let runs = (0..SMALL_ROUNDS).map(|_| {
         let (read, reading) = timed(|| pipeline::read(path));
-        let (analyse, report) = timed(|| pipeline::report(&[reading], Stopped::No, Path::new(".")));
+        let (analyse, report) = timed(|| pipeline::report(&[reading], Stopped::No, Races::default(), Path::new(".")));
         Figures { read, analyse, n_events: report.stats.events, n_deadlocks: n_proven(&report), ..Figures::default() }
     });
     Figures { peak_kib: peak_kib(), ..Figures::of_runs(&runs.collect::<Vec<_>>()) }

@@ -2,6 +2,7 @@
 
 pub mod abandoned_channel;
 pub mod abandoned_lock;
+pub mod data_race;
 pub mod deadlock;
 pub mod hang;
 pub mod lock_order;
@@ -19,7 +20,7 @@ pub use stall::Stopped;
 pub use steps::{Own, Terms, steps};
 
 use crate::{
-    finding::{Certainty, Code, Op, Problem},
+    finding::{AccessOp, Certainty, Code, Op, Problem, SyncOp},
     model::{Model, ObjectId, SiteId, Spot, ThreadId, Wait},
 };
 use trace_format::{Kind, Mode};
@@ -58,6 +59,12 @@ pub struct RawFinding {
     pub behind: Vec<ThreadId>,
     /// The schedule that reaches it, if one was replayed.
     pub witness: Option<RawWitness>,
+    /// Of a race: its two accesses, in the order of the run.
+    pub accesses: Vec<RawAccess>,
+    /// Of a race: the last that the second access's thread knows of the first one's.
+    pub last_sync: Option<RawSync>,
+    /// Of a race: the atomic whose orderings are too weak to order the accesses.
+    pub repair: Option<RawRepair>,
     /// What would mend it.
     pub help: Help,
 }
@@ -67,7 +74,7 @@ pub struct RawFinding {
 pub struct RawWitness {
     /// Steps, in the order of the schedule.
     pub steps: Vec<RawStep>,
-    /// Operations of the whole schedule, without those that block.
+    /// Operations of the whole schedule, without those that block and without the accesses of a race at its end.
     pub n_operations: u64,
 }
 
@@ -80,7 +87,7 @@ pub struct RawStep {
     pub thread: ThreadId,
     /// What it does.
     pub op: Op,
-    /// In which mode.
+    /// In which mode; of an access `atomic` or `free`, if it is no plain one.
     pub mode: Option<&'static str>,
     /// On what.
     pub object: Option<ObjectId>,
@@ -97,6 +104,69 @@ pub enum RawPlace {
     Site(SiteId),
     /// One that nothing in the model refers to.
     Spot(Box<Spot>),
+}
+
+/// An access of a data race.
+#[derive(Clone, Debug)]
+pub struct RawAccess {
+    /// Who.
+    pub thread: ThreadId,
+    /// What it does.
+    pub op: AccessOp,
+    /// On what; `None` for memory that the model does not have.
+    pub object: Option<ObjectId>,
+    /// Where.
+    pub at: RawPlace,
+    /// What the thread held, how (`exclusive`, `shared`, …), since where; oldest first.
+    pub held: Vec<(ObjectId, &'static str, RawPlace)>,
+}
+
+/// The last that one thread knows of another one: what that one did, and how it came to be known.
+#[derive(Clone, Debug)]
+pub struct RawSync {
+    /// What the one did.
+    pub from: RawSyncPoint,
+    /// How the other one came to know of it.
+    pub to: RawSyncPoint,
+}
+
+/// An operation that orders what is before and after it.
+#[derive(Clone, Debug)]
+pub struct RawSyncPoint {
+    /// Who.
+    pub thread: ThreadId,
+    /// What it is.
+    pub op: SyncOp,
+    /// On what.
+    pub object: Option<ObjectId>,
+    /// Where.
+    pub at: Option<RawPlace>,
+}
+
+/// A store and a load that saw it, which with other orderings would have ordered the two accesses of a race.
+#[derive(Clone, Debug)]
+pub struct RawRepair {
+    /// Of what; `None` for an atomic that the model does not have.
+    pub atomic: Option<ObjectId>,
+    /// The store, behind the first access.
+    pub store: RawAtomic,
+    /// The load, before the second access.
+    pub load: RawAtomic,
+}
+
+/// A store or load of an atomic.
+#[derive(Clone, Debug)]
+pub struct RawAtomic {
+    /// Who.
+    pub thread: ThreadId,
+    /// Where.
+    pub at: RawPlace,
+    /// Its ordering, as the program has it: `Relaxed`, …
+    pub ordering: &'static str,
+    /// Whether it both loads and stores.
+    pub is_rmw: bool,
+    /// Whether it would have to be stronger: a store without release, a load without acquire.
+    pub is_too_weak: bool,
 }
 
 /// A hold and a want of one thread.
@@ -132,6 +202,24 @@ pub enum WhyNot {
 }
 
 impl RawFinding {
+    /// A finding that occurred once, and of which nothing but this is known yet.
+    pub fn new(code: Code, certainty: Certainty, why: String, help: Help) -> Self {
+        Self {
+            code,
+            certainty,
+            why,
+            assumes: Vec::new(),
+            count: 1,
+            edges: Vec::new(),
+            behind: Vec::new(),
+            witness: None,
+            accesses: Vec::new(),
+            last_sync: None,
+            repair: None,
+            help,
+        }
+    }
+
     /// Whether this finding, which happened, says what `other` predicts: the same holds and wants at the same places, or
     /// of the same threads.
     fn covers(&self, other: &Self) -> bool {
@@ -145,7 +233,8 @@ impl RawFinding {
         };
         let has = |edge: &RawEdge| self.edges.iter().any(|own| by_place(own) == by_place(edge));
         let has_of_thread = |edge: &RawEdge| self.edges.iter().any(|own| by_thread(own) == by_thread(edge));
-        other.edges.iter().all(has) || other.edges.iter().all(has_of_thread)
+        // What has no edges is no hang.
+        !other.edges.is_empty() && (other.edges.iter().all(has) || other.edges.iter().all(has_of_thread))
     }
 }
 
@@ -176,6 +265,8 @@ pub enum Help {
     CloseChannel,
     /// Look at what each thread waits for.
     LookAtWaits,
+    /// Guard both accesses with one lock, make them atomic, or order them.
+    OrderAccesses,
 }
 
 /// How a wait is called.

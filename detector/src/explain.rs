@@ -2,13 +2,14 @@
 
 pub mod kernel;
 mod names;
+mod race;
 mod witness;
 mod wording;
 
 use crate::{
-    analysis::{Help, RawEdge, RawFinding, WhyNot},
+    analysis::{Help, RawEdge, RawFinding, RawPlace, WhyNot},
     finding::{Code, Edge, Finding, Frame, Object, Place, Releaser},
-    model::{Model, ObjectId, SiteId, ThreadId},
+    model::{Model, ObjectId, Site, SiteId, ThreadId},
     symbolize::Symbolizer,
 };
 use rustc_hash::FxHashMap;
@@ -45,15 +46,21 @@ pub fn explain(raw: &RawFinding, model: &Model, symbolizer: &mut Symbolizer<'_>)
                 std::iter::once(edge.thread).chain(releasers)
             })
             .chain(raw.behind.iter().copied())
+            .chain(race::threads_of(raw))
             .chain(raw.witness.iter().flat_map(witness::threads_of)),
     );
     let of_releasers = raw.edges.iter().flat_map(|edge| waited_for_by_releasers(edge, model));
     let of_witness = raw.witness.iter().flat_map(witness::objects_of);
-    let object_ids = distinct(raw.edges.iter().flat_map(objects_of).chain(of_releasers).chain(of_witness));
+    let of_race = race::objects_of(raw);
+    let object_ids =
+        distinct(raw.edges.iter().flat_map(objects_of).chain(of_releasers).chain(of_race).chain(of_witness));
     let threads = names::threads(&thread_ids, model);
-    let objects = explain_objects(&object_ids, model, symbolizer);
+    let mut objects = explain_objects(&object_ids, model, symbolizer);
+    race::describe(raw, &object_ids, &mut objects, symbolizer);
+    names::make_distinct(&mut objects);
     let names = Names { model, thread_ids: &thread_ids, object_ids: &object_ids, objects: &objects };
     let edges = raw.edges.iter().map(|edge| explain_edge(edge, &names, symbolizer)).collect();
+    let repair = race::repair(raw, &names, symbolizer);
     let mut finding = Finding {
         id: String::new(),
         line_id: String::new(),
@@ -66,12 +73,16 @@ pub fn explain(raw: &RawFinding, model: &Model, symbolizer: &mut Symbolizer<'_>)
         threads,
         edges,
         behind: raw.behind.iter().filter_map(|thread| names.thread_idx(*thread)).collect(),
+        accesses: race::accesses(raw, &names, symbolizer),
+        last_sync: race::last_sync(raw, &names, symbolizer),
         witness: raw.witness.as_ref().map(|witness| witness::explain(witness, &names, symbolizer)),
         objects,
         help: String::new(),
+        notes: Vec::new(),
     };
     finding.title = wording::title(&finding, raw.help);
-    finding.help = wording::help(&finding, raw.help);
+    finding.notes = wording::notes(&finding, repair.as_ref());
+    finding.help = wording::help(&finding, raw.help, repair.as_ref());
     finding
 }
 
@@ -185,9 +196,7 @@ fn explain_objects(ids: &[ObjectId], model: &Model, symbolizer: &mut Symbolizer<
             capacity: object.capacity.filter(|capacity| *capacity < MESSAGE_MAX),
         }
     });
-    let mut objects: Vec<Object> = objects.collect();
-    names::make_distinct(&mut objects);
-    objects
+    objects.collect()
 }
 
 fn objects_of(edge: &RawEdge) -> impl Iterator<Item = ObjectId> {
@@ -242,6 +251,8 @@ fn rotate(finding: &mut RawFinding, model: &Model) {
 struct Classes<'m> {
     numbers: FxHashMap<(u8, &'m str, Option<&'m str>), u32>,
     modes: Vec<&'static str>,
+    /// Places that the model does not have.
+    spots: FxHashMap<(Site, Vec<u64>), u32>,
 }
 
 impl<'m> Classes<'m> {
@@ -276,6 +287,25 @@ impl<'m> Classes<'m> {
             key.extend(held);
             key.extend(wanted);
         }
+        // Which of two accesses came first differs from race to race.
+        let mut accesses: Vec<[u32; 4]> = Vec::new();
+        for access in &finding.accesses {
+            let object = access.object.map_or(NONE, |object| self.number(object, model));
+            let [is_spot, place] = self.place_number(&access.at);
+            accesses.push([object, access.op as u32, is_spot, place]);
+        }
+        accesses.sort_unstable();
+        key.extend(accesses.into_flattened());
         key
+    }
+
+    fn place_number(&mut self, place: &RawPlace) -> [u32; 2] {
+        match place {
+            RawPlace::Site(site) => [0, site.0],
+            RawPlace::Spot(spot) => {
+                let next = self.spots.len() as u32;
+                [1, *self.spots.entry((spot.site.clone(), spot.stack.clone())).or_insert(next)]
+            }
+        }
     }
 }

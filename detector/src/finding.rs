@@ -3,6 +3,10 @@
 //! Nothing here refers to a trace, a model or a graph any more; names, lines and source excerpts are filled in
 //! by [`crate::symbolize`] before a renderer sees them. Ids of objects and threads are local to one report.
 
+mod race;
+
+pub use race::{Access, AccessOp, HeldLock, LastSync, RaceCount, RaceRule, SyncOp, SyncPoint};
+
 /// Everything that one run of the tool has to say.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
@@ -18,6 +22,8 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// Numbers of the trace.
     pub stats: Stats,
+    /// How many races there are by which rule, if that was asked for.
+    pub race_counts: Vec<RaceCount>,
     /// Remarks that apply to the report as a whole, such as how to get line numbers.
     pub hints: Vec<String>,
 }
@@ -98,13 +104,15 @@ pub enum Code {
     LockOrder,
     /// A predicted hang in which somebody waits for something else than a lock.
     PredictedDeadlock,
+    /// Two accesses, one of them a write, that nothing orders.
+    DataRace,
     /// A program that had to be stopped, nothing better is known.
     Stall,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Deadlock,
         Self::SelfDeadlock,
         Self::LostWakeup,
@@ -112,6 +120,7 @@ impl Code {
         Self::AbandonedChannel,
         Self::LockOrder,
         Self::PredictedDeadlock,
+        Self::DataRace,
         Self::Stall,
     ];
 
@@ -130,6 +139,7 @@ impl Code {
             Self::AbandonedChannel => "abandoned-channel",
             Self::LockOrder => "lock-order",
             Self::PredictedDeadlock => "predicted-deadlock",
+            Self::DataRace => "data-race",
             Self::Stall => "stall",
         }
     }
@@ -165,7 +175,7 @@ pub struct Finding {
     pub why: String,
     /// What has to be true beyond the trace for the finding to hold.
     pub assumes: Vec<String>,
-    /// One line: the locks and the threads.
+    /// One line: the locks and the threads; of a race the accesses.
     pub title: String,
     /// How often it occurred.
     pub count: u64,
@@ -177,10 +187,16 @@ pub struct Finding {
     pub edges: Vec<Edge>,
     /// Threads that wait for these, directly or not: indexes into [`Finding::threads`].
     pub behind: Vec<usize>,
+    /// The two accesses of a race, in the order of the run; else none.
+    pub accesses: Vec<Access>,
+    /// Of a race: the last that the second access's thread knows of the first one's, if there is anything.
+    pub last_sync: Option<LastSync>,
     /// The schedule that reaches it, if one was replayed.
     pub witness: Option<Witness>,
     /// What would mend it.
     pub help: String,
+    /// What else there is to know, as sentences.
+    pub notes: Vec<String>,
 }
 
 impl Finding {
@@ -190,7 +206,7 @@ impl Finding {
             Code::Deadlock | Code::LostWakeup | Code::AbandonedChannel => self.certainty != Certainty::Hazard,
             // One that is only possible is a prediction.
             Code::SelfDeadlock | Code::AbandonedLock => self.certainty == Certainty::Observed,
-            Code::LockOrder | Code::PredictedDeadlock | Code::Stall => false,
+            Code::LockOrder | Code::PredictedDeadlock | Code::DataRace | Code::Stall => false,
         }
     }
 }
@@ -221,6 +237,18 @@ pub struct Object {
     pub created_at: Option<Place>,
     /// What it was made with, where that matters: parties of a barrier, counts, permits, room.
     pub capacity: Option<u64>,
+}
+
+impl Object {
+    /// Whether the reference is no name but a description, as of memory that is known by its address.
+    pub fn is_described(&self) -> bool {
+        self.label.is_none() && self.created_at.is_none() && matches!(self.kind.as_str(), "cell" | "atomic")
+    }
+
+    /// The reference as it stands in a sentence: names in backticks, descriptions as they are.
+    pub fn in_sentence(&self) -> String {
+        if self.is_described() { self.reference.clone() } else { format!("`{}`", self.reference) }
+    }
 }
 
 /// A line of source.
@@ -327,12 +355,13 @@ impl Edge {
     }
 }
 
-/// A schedule after which the threads of a finding wait for each other: of its operations those that matter.
+/// A schedule after which the threads of a finding wait for each other, or access the same next: of its operations those that
+/// matter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Witness {
-    /// Steps in the order of the schedule; the last ones block.
+    /// Steps in the order of the schedule; the last ones block, or are the accesses.
     pub steps: Vec<Step>,
-    /// Operations of the whole schedule, without those that block.
+    /// Operations of the whole schedule, without those that block and without the accesses of a race at its end.
     pub n_operations: u64,
 }
 
@@ -346,7 +375,7 @@ pub struct Step {
     /// What it does.
     pub op: Op,
     /// In which mode, if it is about a lock: `exclusive`, `shared`, …; how it waits, if it blocks on something else: `receive`,
-    /// `join`, …
+    /// `join`, …; of an access `atomic` or `free`, if it is no plain one
     pub mode: Option<String>,
     /// On what: index into [`Finding::objects`].
     pub object: Option<usize>,
@@ -387,11 +416,15 @@ pub enum Op {
     Follow,
     /// Wants the object, or waits for it, and does not get it: nothing of the thread comes behind it.
     Block,
+    /// Reads the object; as the last step of a race: would read it next.
+    Read,
+    /// Writes the object; as the last step of a race: would write it next.
+    Write,
 }
 
 impl Op {
     /// Every operation.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Acquire,
         Self::Release,
         Self::Fork,
@@ -406,6 +439,8 @@ impl Op {
         Self::Precede,
         Self::Follow,
         Self::Block,
+        Self::Read,
+        Self::Write,
     ];
 
     /// The name in JSON.
@@ -425,6 +460,8 @@ impl Op {
             Self::Precede => "precede",
             Self::Follow => "follow",
             Self::Block => "block",
+            Self::Read => "read",
+            Self::Write => "write",
         }
     }
 }

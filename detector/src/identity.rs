@@ -2,10 +2,10 @@
 //!
 //! `id` is to survive edits: it is made of the code, and for each edge of the function paths, the classes of the
 //! locks (kind, type, label), the modes and the text of the lines; no line number and no absolute path goes in. `line_id` is made of
-//! the same with the exact places. Two findings with one `line_id` are one, counted; two with one `id` and
+//! the same with the exact places. Of a race the accesses stand for the edges, whichever of them came first. Two findings with one `line_id` are one, counted; two with one `id` and
 //! different places are told apart by a suffix, in the order of the source.
 
-use crate::finding::{Code, Edge, Finding, Frame, Object, Place};
+use crate::finding::{Access, Code, Edge, Finding, Frame, Object, Place};
 use rustc_hash::FxHashMap;
 use std::{cmp::Ordering, fmt::Write, path::Path};
 
@@ -52,6 +52,7 @@ fn number_equal_ids(findings: &mut [Finding]) {
 fn by_source(a: &Finding, b: &Finding) -> Ordering {
     let places = |finding: &Finding| {
         let places = finding.edges.iter().flat_map(|edge| [edge.held_at.as_ref(), edge.wanted_at.as_ref()]);
+        let places = places.chain(finding.accesses.iter().map(|access| access.at.as_ref()));
         let mut places: Vec<_> = places.flatten().map(|place| (place.file.clone(), place.line, place.column)).collect();
         places.sort_unstable();
         places
@@ -60,7 +61,7 @@ fn by_source(a: &Finding, b: &Finding) -> Ordering {
 }
 
 fn id(finding: &Finding) -> String {
-    hash(finding, |edge, text| {
+    let of_edge = |edge: &Edge, text: &mut String| {
         for function in function_path(edge, Side::Held).chain(["|".to_owned()]).chain(function_path(edge, Side::Wanted))
         {
             let _ = write!(text, "{function}<");
@@ -68,7 +69,14 @@ fn id(finding: &Finding) -> String {
         for side in [Side::Held, Side::Wanted] {
             let _ = write!(text, "|{}", side.place(edge).and_then(source_line).unwrap_or_default());
         }
-    })
+    };
+    let of_access = |access: &Access, other: Option<&Access>, text: &mut String| {
+        for function in functions(deciding_frames_of_access(access, other), access.at.as_ref()) {
+            let _ = write!(text, "{function}<");
+        }
+        let _ = write!(text, "|{}", access.at.as_ref().and_then(source_line).unwrap_or_default());
+    };
+    hash(finding, of_edge, of_access)
 }
 
 /// What the line says, however it is indented: all closures have one name, what they lock tells them apart.
@@ -80,26 +88,34 @@ fn source_line(place: &Place) -> Option<String> {
 }
 
 fn line_id(finding: &Finding) -> String {
-    hash(finding, |edge, text| {
+    let of_edge = |edge: &Edge, text: &mut String| {
         for side in [Side::Held, Side::Wanted] {
-            if let Some(place) = side.place(edge) {
-                let _ = write!(text, "{}:{}:{}|", place.file, place.line, place.column);
-            }
-            for frame in deciding_frames(edge, side) {
-                let _ = write!(
-                    text,
-                    "{}@{}:{}<",
-                    frame.function,
-                    frame.file.as_deref().unwrap_or_default(),
-                    frame.line.unwrap_or(0)
-                );
-            }
+            write_lines(side.place(edge), deciding_frames(edge, side), text);
         }
-    })
+    };
+    let of_access = |access: &Access, other: Option<&Access>, text: &mut String| {
+        write_lines(access.at.as_ref(), deciding_frames_of_access(access, other), text);
+    };
+    hash(finding, of_edge, of_access)
 }
 
-/// Hashes code, classes, modes, and what `write_place` says about each edge, whatever edge a cycle begins with.
-fn hash(finding: &Finding, write_place: impl Fn(&Edge, &mut String)) -> String {
+fn write_lines(place: Option<&Place>, frames: &[Frame], text: &mut String) {
+    if let Some(place) = place {
+        let _ = write!(text, "{}:{}:{}|", place.file, place.line, place.column);
+    }
+    for frame in frames {
+        let (file, line) = (frame.file.as_deref().unwrap_or_default(), frame.line.unwrap_or(0));
+        let _ = write!(text, "{}@{file}:{line}<", frame.function);
+    }
+}
+
+/// Hashes code, classes, modes, and what the others say about each edge, whatever edge a cycle begins with, and about each
+/// access - they are given the other one, too -, whichever comes first.
+fn hash(
+    finding: &Finding,
+    write_edge: impl Fn(&Edge, &mut String),
+    write_access: impl Fn(&Access, Option<&Access>, &mut String),
+) -> String {
     let mut edges: Vec<String> = finding
         .edges
         .iter()
@@ -111,7 +127,7 @@ fn hash(finding: &Finding, write_place: impl Fn(&Edge, &mut String)) -> String {
                 class(finding, edge.wants),
                 edge.wanted_mode.as_deref().unwrap_or_default()
             );
-            write_place(edge, &mut text);
+            write_edge(edge, &mut text);
             text
         })
         .collect();
@@ -123,9 +139,16 @@ fn hash(finding: &Finding, write_place: impl Fn(&Edge, &mut String)) -> String {
         edges.sort_unstable();
         edges.dedup();
     }
+    let accesses = finding.accesses.iter().enumerate().map(|(idx, access)| {
+        let mut text = format!("{}|{}|", class(finding, access.object), access.op.name());
+        write_access(access, finding.accesses.get(1 - idx.min(1)), &mut text);
+        text
+    });
+    let mut accesses: Vec<String> = accesses.collect();
+    accesses.sort_unstable();
     let mut fnv = Fnv::new(finding.code.name());
-    for edge in &edges {
-        fnv.write(edge);
+    for text in edges.iter().chain(&accesses) {
+        fnv.write(text);
     }
     format!("{:016x}", fnv.0)
 }
@@ -185,12 +208,23 @@ fn deciding_frames(edge: &Edge, side: Side) -> &[Frame] {
         Side::Held => (&edge.held_stack, &edge.wanted_stack),
         Side::Wanted => (&edge.wanted_stack, &edge.held_stack),
     };
+    frames_until_they_differ(own, other, Side::Held.place(edge) != Side::Wanted.place(edge))
+}
+
+/// The same of an access, which the other one is told apart from.
+fn deciding_frames_of_access<'a>(access: &'a Access, other: Option<&Access>) -> &'a [Frame] {
+    match other {
+        Some(other) => frames_until_they_differ(&access.stack, &other.stack, access.at != other.at),
+        None => &access.stack,
+    }
+}
+
+fn frames_until_they_differ<'a>(own: &'a [Frame], other: &[Frame], places_differ: bool) -> &'a [Frame] {
     let both_known = !own.is_empty() && !other.is_empty();
     if !both_known {
         return own;
     }
     let n_equal = own.iter().zip(other).take_while(|(a, b)| a.is_same_line(b)).count();
-    let places_differ = Side::Held.place(edge) != Side::Wanted.place(edge);
     match n_equal {
         // One function, even one line, with two calls in it: nothing further out is needed.
         n if n == own.len() && n == other.len() && places_differ => &own[..1],
@@ -199,9 +233,12 @@ fn deciding_frames(edge: &Edge, side: Side) -> &[Frame] {
 }
 
 /// The functions of the deciding frames; the place's file where there are no symbols.
-fn function_path(edge: &Edge, side: Side) -> impl Iterator<Item = String> {
-    let file = side.place(edge).map(|place| portable_file(&place.file)).unwrap_or_default();
-    let frames = deciding_frames(edge, side);
+fn function_path(edge: &Edge, side: Side) -> impl Iterator<Item = String> + use<> {
+    functions(deciding_frames(edge, side), side.place(edge))
+}
+
+fn functions(frames: &[Frame], place: Option<&Place>) -> impl Iterator<Item = String> + use<> {
+    let file = place.map(|place| portable_file(&place.file)).unwrap_or_default();
     let functions: Vec<String> =
         frames.iter().filter(|frame| !is_offset(frame)).map(|frame| frame.function.clone()).collect();
     // Offsets change with every build, the name of the file does not.

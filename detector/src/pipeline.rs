@@ -21,6 +21,33 @@ use tracing::debug;
 
 pub use crate::analysis::stall::Stopped;
 
+/// Accesses of a trace up to which races are predicted without being asked for.
+const PREDICTED_ACCESSES_MAX: u64 = 100_000;
+
+/// What is done about races beside telling of those that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Races {
+    /// Whether races are predicted however long a trace is.
+    pub predicts_always: bool,
+    /// Whether they are counted, rule by rule, for [`Report::race_counts`].
+    pub counts: bool,
+}
+
+impl Races {
+    /// Whether the races of a trace with so many accesses are predicted.
+    ///
+    /// # Example
+    /// ```
+    /// use detector::pipeline::Races;
+    ///
+    /// assert!(Races::default().predicts(99_999) && !Races::default().predicts(100_000));
+    /// assert!(Races { predicts_always: true, ..Races::default() }.predicts(u64::MAX));
+    /// ```
+    pub const fn predicts(self, n_accesses: u64) -> bool {
+        self.predicts_always || n_accesses < PREDICTED_ACCESSES_MAX
+    }
+}
+
 /// A trace as it was when it was read; of one that could not be read, why.
 #[derive(Debug, Default)]
 pub struct Reading {
@@ -101,10 +128,11 @@ fn read_directory(directory: &Path) -> Result<Reading, OpenError> {
     Ok(Reading { model, of: Of::Trace(trace), problems, seen_threads })
 }
 
-/// Analyses what was read. Relative paths of sources are looked for in `directory`.
+/// Analyses what was read, and does about races what `races` says. Relative paths of sources are looked for in `directory`.
 ///
 /// The findings are complete and in order, gravest first; nothing is suppressed yet.
-pub fn report(readings: &[Reading], stopped: Stopped, directory: &Path) -> Report {
+pub fn report(readings: &[Reading], stopped: Stopped, races: Races, directory: &Path) -> Report {
+    debug!(?races, "reports");
     let mut report = Report { coverage: coverage(readings), stats: stats(readings), ..Report::default() };
     let mut findings = Vec::new();
     let mut hints = BTreeSet::new();

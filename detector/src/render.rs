@@ -38,7 +38,7 @@ pub fn render(report: &Report, format: Format, colored: bool) -> String {
 ///
 /// As with [`render`], no control characters get through.
 pub fn render_findings(report: &Report, colored: bool) -> String {
-    human::findings(&escape::report(report), colored)
+    human::findings(&escape::report(report), colored, human::Schedule::Elsewhere)
 }
 
 /// Writes one finding of a report for people, and below it the schedule that reaches it, or why there is none. Lines of the
@@ -47,11 +47,9 @@ pub fn render_findings(report: &Report, colored: bool) -> String {
 /// As with [`render`], no control characters get through.
 pub fn render_explained(report: &Report, finding: &Finding, width: usize, colored: bool) -> String {
     let only = Report { findings: vec![finding.clone()], stats: report.stats, ..Report::default() };
-    let mut only = escape::report(&only);
+    let only = escape::report(&only);
     let schedule: String = only.findings.iter().map(|finding| schedule::render(finding, width, colored)).collect();
-    // It is not said where the schedule is shown that comes next.
-    only.findings.iter_mut().for_each(|finding| finding.witness = None);
-    human::findings(&only, colored) + &schedule
+    human::findings(&only, colored, human::Schedule::Below) + &schedule
 }
 
 /// A text of a trace as it can stand in a message.

@@ -94,6 +94,11 @@ impl<'m> Symbolizer<'m> {
         self.place_on(&spot.site, &frames)
     }
 
+    /// The user's frames of such a place's stack, innermost first.
+    pub fn stack_of_spot(&mut self, spot: &Spot) -> Rc<[Frame]> {
+        self.frames_of(spot.site.process, &spot.stack)
+    }
+
     /// The source line of a site with these frames; without a location that of the innermost frame.
     fn place_on(&mut self, site: &Site, frames: &[Frame]) -> Place {
         let in_file = |frame: &&Frame| frame.file.as_deref().is_some_and(|file| same_file(file, &site.file));

@@ -13,7 +13,7 @@ pub(crate) use background::start;
 
 use crate::{
     finding::{Certainty, Finding, Report},
-    pipeline::{self, Reading, Stopped},
+    pipeline::{self, Races, Reading, Stopped},
     source::{self, LiveProcess, LiveSlots, SeenThreads},
 };
 use candidate::{Reason, Waiting};
@@ -155,7 +155,7 @@ impl Watch {
     fn analyse(&mut self, stable: &FxHashSet<Waiting>) -> Option<Hang> {
         let start = Instant::now();
         let reading = pipeline::read(&self.trace);
-        let report = pipeline::report(std::slice::from_ref(&reading), Stopped::No, &self.directory);
+        let report = pipeline::report(std::slice::from_ref(&reading), Stopped::No, Races::default(), &self.directory);
         self.rest_until = start.elapsed().checked_mul(REST).and_then(|rest| Instant::now().checked_add(rest));
         debug!(elapsed = ?start.elapsed(), findings = report.findings.len(), "analysed while the program runs");
         let processes = self.live_processes();

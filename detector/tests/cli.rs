@@ -56,6 +56,27 @@ fn usage_errors_exit_2() {
 }
 
 #[test]
+fn races_can_be_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("run.std"), "A|acq(x)|m:1\nA|rel(x)|m:2\n").unwrap();
+    for args in [
+        &["check", "--predict-races", "--count-races", "--only", "data-race", "run.std"][..],
+        &["run", "--predict-races", "--", "true"],
+    ] {
+        let output = tool(directory.path(), args).output().unwrap();
+        assert_eq!(status(&output), 0, "{args:?}: {}", stderr(&output));
+    }
+    let [always, count] = ["--predict-races", "--count-races"];
+    for (command, options) in [("check", &[always, count][..]), ("run", &[always]), ("explain", &[always])] {
+        let output = run(&[command, "--help"]);
+        for option in options {
+            assert_has(stdout(&output), option);
+        }
+    }
+    assert_eq!(status(&run(&["run", "--count-races", "--", "true"])), 2, "that is for those who compare tools");
+}
+
+#[test]
 fn an_unknown_code_is_answered_with_the_known_ones() {
     let output = run(&["check", "--only", "lock-order,lock-ordre", "x"]);
     assert_eq!(status(&output), 2);

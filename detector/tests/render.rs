@@ -4,10 +4,10 @@
 mod reports;
 
 use detector::{
-    finding::{Problem, Report},
+    finding::{AccessOp, Certainty, Code, Op, Problem, RaceCount, RaceRule, Report, SyncOp},
     render::{Format, render},
 };
-use reports::{lock_order, proven, report, stall};
+use reports::{lock_order, proven, proven_race, race, report, stall};
 
 fn human(report: &Report) -> String {
     render(report, Format::Human, false)
@@ -16,6 +16,19 @@ fn human(report: &Report) -> String {
 #[test]
 fn a_lock_order_finding_for_people() {
     insta::assert_snapshot!(human(&report(vec![lock_order()])));
+}
+
+#[test]
+fn a_race_for_people() {
+    insta::assert_snapshot!(human(&report(vec![race()])));
+}
+
+#[test]
+fn a_race_in_json() {
+    let json: serde_json::Value = serde_json::from_str(&render(&report(vec![race()]), Format::Json, false)).unwrap();
+    let finding = &json["findings"][0];
+    let race = serde_json::json!({"accesses": finding["accesses"], "last_sync": finding["last_sync"], "notes": finding["notes"]});
+    insta::assert_snapshot!(serde_json::to_string_pretty(&race).unwrap());
 }
 
 #[test]
@@ -112,7 +125,19 @@ fn no_string_of_a_trace_reaches_a_terminal_raw() {
         let excerpt = place.excerpt.as_mut().unwrap();
         excerpt.text = excerpt.text.replace("let", "\x1b\u{202e}t");
     }
-    let mut report = report(vec![finding, stall()]);
+    let mut race = proven_race();
+    race.notes = vec![evil.to_owned()];
+    race.last_sync = reports::race().last_sync;
+    race.last_sync.as_mut().unwrap().from.at.as_mut().unwrap().file = evil.to_owned();
+    for access in &mut race.accesses {
+        access.at.as_mut().unwrap().file = evil.to_owned();
+        access.stack[0].function = evil.to_owned();
+        for held in &mut access.held {
+            held.mode = evil.to_owned();
+            held.at.as_mut().unwrap().function = Some(evil.to_owned());
+        }
+    }
+    let mut report = report(vec![finding, stall(), race]);
     report.hints = vec![evil.to_owned()];
     report.problems = vec![Problem { text: evil.to_owned(), fatal: true }];
     report.coverage.unrecorded = vec![evil.to_owned()];
@@ -174,11 +199,27 @@ fn check(schema: &serde_json::Value, root: &serde_json::Value, value: &serde_jso
 #[test]
 fn json_is_what_the_schema_says() {
     let schema: serde_json::Value = serde_json::from_str(include_str!("../schema/report-1.0.json")).unwrap();
-    let mut full = report(vec![lock_order(), stall(), proven()]);
+    let mut full = report(vec![lock_order(), stall(), proven(), race(), proven_race()]);
+    full.race_counts = vec![RaceCount { rule: RaceRule::HappensBefore, events: 2, locations: 1 }];
     full.problems = vec![Problem { text: "x".to_owned(), fatal: true }];
     full.hints = vec!["y".to_owned()];
     for report in [full, Report::default()] {
         let json: serde_json::Value = serde_json::from_str(&render(&report, Format::Json, false)).unwrap();
         check(&schema, &schema, &json, "report");
     }
+}
+
+#[test]
+fn the_schema_lists_every_name() {
+    let schema: serde_json::Value = serde_json::from_str(include_str!("../schema/report-1.0.json")).unwrap();
+    let listed = |pointer: &str| {
+        let names = schema.pointer(pointer).unwrap()["enum"].as_array().unwrap();
+        names.iter().map(|name| name.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed("/$defs/finding/properties/code"), Code::ALL.map(Code::name));
+    assert_eq!(listed("/$defs/finding/properties/certainty"), Certainty::ALL.map(Certainty::name));
+    assert_eq!(listed("/$defs/step/properties/op"), Op::ALL.map(Op::name));
+    assert_eq!(listed("/$defs/access/properties/op"), AccessOp::ALL.map(AccessOp::name));
+    assert_eq!(listed("/$defs/sync_point/properties/op"), SyncOp::ALL.map(SyncOp::name));
+    assert_eq!(listed("/properties/race_counts/items/properties/rule"), RaceRule::ALL.map(RaceRule::name));
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use detector::{
     finding::Certainty,
-    pipeline::{self, Stopped},
+    pipeline::{self, Races, Stopped},
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fmt::Write, io, path::Path};
@@ -39,7 +39,7 @@ pub(crate) fn judge(record: &Record, directory: &Path) -> io::Result<Judged> {
     let mut findings = Vec::new();
     if !matches!(run.outcome, Outcome::Unsupported(_)) {
         let reading = pipeline::read(&directory.join(TRACE));
-        let report = pipeline::report(&[reading], Stopped::No, directory);
+        let report = pipeline::report(&[reading], Stopped::No, Races::default(), directory);
         if let Some(problem) = report.problems.iter().find(|problem| problem.fatal) {
             return Err(io::Error::other(problem.text.clone()));
         }

@@ -73,15 +73,10 @@ fn could_hang(model: &Model, owner: ThreadId, hold: Hold, other: &NestedAcquire)
         could_release: Vec::new(),
     };
     RawFinding {
-        code: Code::AbandonedLock,
-        certainty: Certainty::Possible,
-        why,
         assumes: vec![ALL_RECORDED.to_owned()],
         count: other.count,
         edges: vec![waiting, holding],
-        behind: Vec::new(),
-        witness: None,
-        help: Help::DropBeforeEnd,
+        ..RawFinding::new(Code::AbandonedLock, Certainty::Possible, why, Help::DropBeforeEnd)
     }
 }
 

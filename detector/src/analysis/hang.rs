@@ -138,7 +138,7 @@ impl Scene<'_> {
         behind.sort_by_key(|thread| {
             (self.model.threads.get(thread.idx()).and_then(|thread| thread.name.as_deref()), *thread)
         });
-        RawFinding { code, certainty: self.certainty, why, assumes, count: 1, edges, behind, witness: None, help }
+        RawFinding { assumes, edges, behind, ..RawFinding::new(code, self.certainty, why, help) }
     }
 
     /// Why a hang is not more than possible, and what it rests on.

@@ -114,15 +114,10 @@ fn finding(model: &Model, edges: &[&Edge], instances: &[&NestedAcquire]) -> RawF
         })
     };
     RawFinding {
-        code: Code::LockOrder,
-        certainty: Certainty::Possible,
-        why: why(model, edges),
         assumes: vec![ALL_RECORDED.to_owned()],
         count: edges.iter().map(|edge| edge.count).min().unwrap_or_default(),
         edges: edges.iter().enumerate().filter_map(raw).collect(),
-        behind: Vec::new(),
-        witness: None,
-        help: Help::OneOrder,
+        ..RawFinding::new(Code::LockOrder, Certainty::Possible, why(model, edges), Help::OneOrder)
     }
 }
 

@@ -178,15 +178,9 @@ fn finding(history: &History, blocked: &[u32], certainty: Certainty, why: String
         }
     };
     RawFinding {
-        code: Code::LockOrder,
-        certainty,
-        why,
         assumes: vec![ALL_RECORDED.to_owned()],
-        count: 1,
         edges: (0..n).map(edge).collect(),
-        behind: Vec::new(),
-        witness: None,
-        help: Help::OneOrder,
+        ..RawFinding::new(Code::LockOrder, certainty, why, Help::OneOrder)
     }
 }
 

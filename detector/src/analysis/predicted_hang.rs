@@ -37,15 +37,11 @@ pub fn finding(history: &History, hang: &Hang, terms: &mut impl Growing) -> RawF
     behind.sort_unstable();
     behind.dedup();
     RawFinding {
-        code: Code::PredictedDeadlock,
-        certainty,
-        why,
         assumes: vec![ALL_RECORDED.to_owned()],
-        count: 1,
         edges,
         behind,
         witness: Some(witness),
-        help,
+        ..RawFinding::new(Code::PredictedDeadlock, certainty, why, help)
     }
 }
 

@@ -83,9 +83,6 @@ fn read_again_finding(model: &Model, read: &NestedAcquire, hold: Hold, writer: &
         why.push_str("; the order of the lock has gaps");
     }
     RawFinding {
-        code: Code::SelfDeadlock,
-        certainty: Certainty::Possible,
-        why,
         assumes: vec![ALL_RECORDED.to_owned()],
         count: read.count,
         edges: vec![
@@ -102,9 +99,7 @@ fn read_again_finding(model: &Model, read: &NestedAcquire, hold: Hold, writer: &
                 could_release: vec![(read.thread, WhyNot::BehindWriter)],
             },
         ],
-        behind: Vec::new(),
-        witness: None,
-        help: Help::NoRecursiveRead,
+        ..RawFinding::new(Code::SelfDeadlock, Certainty::Possible, why, Help::NoRecursiveRead)
     }
 }
 

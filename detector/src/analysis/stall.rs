@@ -51,16 +51,10 @@ fn stalled(model: &Model, process: &Process, id: ProcessId, stopped: Stopped) ->
     if threads.is_empty() || process.exited && !process.alive {
         return None;
     }
+    let certainty = if stopped == Stopped::TimedOut { Certainty::Possible } else { Certainty::Hazard };
     Some(RawFinding {
-        code: Code::Stall,
-        certainty: if stopped == Stopped::TimedOut { Certainty::Possible } else { Certainty::Hazard },
-        why: why.to_owned(),
-        assumes: Vec::new(),
-        count: 1,
         edges: threads.iter().flat_map(|(id, thread)| edges(*id, thread)).collect(),
-        behind: Vec::new(),
-        witness: None,
-        help: Help::LookAtWaits,
+        ..RawFinding::new(Code::Stall, certainty, why.to_owned(), Help::LookAtWaits)
     })
 }
 

@@ -6,7 +6,7 @@ use super::{
     output::{self, Stream},
     progress::Progress,
 };
-use crate::pipeline::{self, Stopped};
+use crate::pipeline::{self, Races, Stopped};
 use clap::Args;
 use std::{env, path::PathBuf};
 
@@ -16,6 +16,10 @@ pub(super) struct CheckArgs {
     /// RapidBin, compressed or not (`-` is the standard input), of which deadlocks are predicted.
     #[arg(value_name = "TRACE", required = true)]
     traces: Vec<PathBuf>,
+    /// Count data races by the rules that other tools have - happens-before, schedulable happens-before, sync-preserving -: for
+    /// each the accesses that race, and the places of the program at which there is one.
+    #[arg(long)]
+    count_races: bool,
     #[command(flatten)]
     report: ReportArgs,
 }
@@ -27,7 +31,8 @@ pub(super) fn check(args: &CheckArgs) -> Result<u8, CliError> {
         let progress = Progress::start("reading");
         let readings: Vec<_> = args.traces.iter().map(|trace| pipeline::read(trace)).collect();
         progress.stage("analysing");
-        pipeline::report(&readings, Stopped::No, &directory)
+        let races = Races { counts: args.count_races, ..args.report.races() };
+        pipeline::report(&readings, Stopped::No, races, &directory)
     };
     output::finish(report, &args.report, &suppressions, Stream::Stdout, None)
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     finding::{Finding, Report},
-    pipeline::{self, Stopped},
+    pipeline::{self, Races, Stopped},
     render::{escaped, render_explained},
 };
 use clap::Args;
@@ -33,6 +33,9 @@ pub(super) struct ExplainArgs {
     /// Traces, as `check` takes them. Without: the one that `DEADLOCK_CHECK_TRACE` names, else the latest that `run --keep` kept.
     #[arg(value_name = "TRACE")]
     traces: Vec<PathBuf>,
+    /// Predict data races as `check --predict-races` does, so that one that it found is found again.
+    #[arg(long)]
+    predict_races: bool,
     /// Colour the report.
     #[arg(long, value_enum, default_value_t = ColorArg::Auto)]
     color: ColorArg,
@@ -67,7 +70,8 @@ pub(super) fn explain(args: &ExplainArgs) -> Result<u8, CliError> {
         let progress = Progress::start("reading");
         let readings: Vec<_> = traces.iter().map(|trace| pipeline::read(trace)).collect();
         progress.stage("analysing");
-        pipeline::report(&readings, Stopped::No, &directory)
+        let races = Races { predicts_always: args.predict_races, ..Races::default() };
+        pipeline::report(&readings, Stopped::No, races, &directory)
     };
     output::tell_problems(&report);
     let is_unreadable = report.problems.iter().any(|problem| problem.fatal);

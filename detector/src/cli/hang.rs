@@ -87,8 +87,11 @@ mod tests {
             objects: Vec::new(),
             edges: Vec::new(),
             behind: Vec::new(),
+            accesses: Vec::new(),
+            last_sync: None,
             witness: None,
             help: String::new(),
+            notes: Vec::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::CliError;
 use crate::{
     finding::{Certainty, Code},
+    pipeline::Races,
     render::Format,
     suppress::Suppressions,
 };
@@ -30,6 +31,9 @@ pub(super) struct ReportArgs {
     /// Report findings of these codes only.
     #[arg(long, value_name = "CODE,…", value_delimiter = ',', value_parser = code_parser())]
     pub(super) only: Vec<Code>,
+    /// Predict data races of every trace, however long it is, not only of those with less than 100 000 accesses.
+    #[arg(long)]
+    pub(super) predict_races: bool,
     /// Colour the human report.
     #[arg(long, value_enum, default_value_t = ColorArg::Auto)]
     pub(super) color: ColorArg,
@@ -80,6 +84,11 @@ impl FormatArg {
 }
 
 impl ReportArgs {
+    /// What is to be done about races, but for counting them.
+    pub(super) fn races(&self) -> Races {
+        Races { predicts_always: self.predict_races, counts: false }
+    }
+
     /// Reads what is to be suppressed, before anything is run: a typing error should not cost a test run.
     pub(super) fn suppressions(&self) -> Result<Suppressions, CliError> {
         let directory = env::current_dir().map_err(CliError::CurrentDirectory)?;

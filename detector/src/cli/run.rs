@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     finding::{Code, Finding, ProgramEnd, Report},
-    pipeline::{self, Reading, Stopped},
+    pipeline::{self, Races, Reading, Stopped},
     source::{self, SeenThreads},
     suppress::Suppressions,
     watch::{self, Hang, Watch, WatchHandle},
@@ -82,9 +82,11 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
 
 /// The report on the whole run.
 fn final_report(attendant: &Recorded<'_>, ended: Ended<Reading>, were_ended: bool) -> Report {
-    let Recorded { trace, directory, hangs, .. } = attendant;
+    let Recorded { trace, directory, args, hangs, .. } = attendant;
     let progress = Progress::start("reading");
+    // That report has the races that are looked for without being asked for.
     if were_ended
+        && !args.report.predict_races
         && ended.last_state.is_none()
         && let [hang] = hangs.as_slice()
         && hang.is_complete(&source::process_files(trace))
@@ -99,7 +101,7 @@ fn final_report(attendant: &Recorded<'_>, ended: Ended<Reading>, were_ended: boo
     };
     let reading = ended.last_state.unwrap_or_else(|| pipeline::read(trace));
     progress.stage("analysing");
-    hang::with_hangs(pipeline::report(&[reading], stopped, directory), hangs, were_ended)
+    hang::with_hangs(pipeline::report(&[reading], stopped, args.report.races(), directory), hangs, were_ended)
 }
 
 /// A program that records, while it runs.
@@ -152,7 +154,7 @@ impl Attendant for Recorded<'_> {
 
     fn show(&self, always: bool) {
         let reading = pipeline::read(self.trace);
-        let report = pipeline::report(&[reading], Stopped::Running, self.directory);
+        let report = pipeline::report(&[reading], Stopped::Running, Races::default(), self.directory);
         let (mut states, others): (Vec<_>, Vec<_>) =
             report.findings.iter().cloned().partition(|finding| finding.code == Code::Stall);
         for state in &mut states {

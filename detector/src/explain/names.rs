@@ -63,6 +63,7 @@ pub(super) fn object_reference(object: &model::Object, created_at: Option<&Place
         ObjectKind::ReentrantMutex => wrapped("ReentrantMutex"),
         ObjectKind::Channel => wrapped("channel"),
         ObjectKind::AsyncLock => wrapped("async Mutex"),
+        ObjectKind::Cell => wrapped("cell"),
         kind => kind.name().to_owned(),
     };
     match created_at {
@@ -92,7 +93,7 @@ pub(super) fn make_distinct(objects: &mut [Object]) {
 }
 
 /// A type without the paths of its parts: `Option<Account>` for `core::option::Option<bank::Account>`.
-fn short_type(type_name: &str) -> String {
+pub(super) fn short_type(type_name: &str) -> String {
     let mut short = String::with_capacity(type_name.len());
     let mut part_start = 0;
     let mut rest = type_name;

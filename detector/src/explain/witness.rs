@@ -1,8 +1,8 @@
 //! Schedules: threads, objects and places of their steps.
 
-use super::Names;
+use super::{Names, race};
 use crate::{
-    analysis::{RawPlace, RawStep, RawWitness},
+    analysis::{RawStep, RawWitness},
     finding::{Place, Step, Witness},
     model::{ObjectId, ThreadId},
     symbolize::Symbolizer,
@@ -22,10 +22,7 @@ pub(super) fn explain(raw: &RawWitness, names: &Names<'_>, symbolizer: &mut Symb
 }
 
 fn explain_step(raw: &RawStep, names: &Names<'_>, symbolizer: &mut Symbolizer<'_>) -> Option<Step> {
-    let place = raw.at.as_ref().map(|at| match at {
-        RawPlace::Site(site) => symbolizer.place(*site),
-        RawPlace::Spot(spot) => symbolizer.place_of_spot(spot),
-    });
+    let place = raw.at.as_ref().map(|at| race::place(at, symbolizer));
     Some(Step {
         step: raw.number,
         thread: names.thread_idx(raw.thread)?,

@@ -1,7 +1,10 @@
 //! The sentences: titles that name locks and threads, and help that names what to change.
 
+mod data_race;
 mod hang;
 mod predicted;
+
+pub(super) use data_race::{Ordered, Repair, description, notes};
 
 use crate::{
     analysis::{Help, WhyNot},
@@ -23,6 +26,7 @@ pub(super) fn title(finding: &Finding, help: Help) -> String {
         Code::SelfDeadlock if finding.edges.len() > 1 && finding.certainty == Certainty::Observed => {
             return hang::one_lock_title(finding);
         }
+        Code::DataRace => return data_race::title(finding),
         Code::SelfDeadlock | Code::LockOrder => {}
     }
     if help == Help::NoRecursiveRead
@@ -97,7 +101,7 @@ fn stall_title(finding: &Finding) -> String {
 }
 
 /// What would mend it, naming functions and lines.
-pub(super) fn help(finding: &Finding, help: Help) -> String {
+pub(super) fn help(finding: &Finding, help: Help, repair: Option<&Repair>) -> String {
     let first = finding.edges.first();
     match help {
         Help::OneOrder => one_order(finding),
@@ -126,6 +130,7 @@ pub(super) fn help(finding: &Finding, help: Help) -> String {
         Help::LookAtWaits => {
             "look at what each thread waits for and since where, and at who should have ended that wait".to_owned()
         }
+        Help::OrderAccesses => data_race::help(finding, repair),
     }
 }
 

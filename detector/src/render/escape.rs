@@ -1,6 +1,8 @@
 //! Strings of a trace come from the program under test; on a terminal or in a CI log they must stay strings.
 
-use crate::finding::{Edge, Excerpt, Finding, Frame, Object, Place, Problem, Releaser, Report, Step, Thread};
+use crate::finding::{
+    Access, Edge, Excerpt, Finding, Frame, HeldLock, LastSync, Object, Place, Problem, Releaser, Report, Step, Thread,
+};
 
 /// Whether a character could move a cursor, reorder text or hide in it.
 pub(super) fn is_dangerous(c: char) -> bool {
@@ -46,8 +48,8 @@ fn in_place(string: &mut String) {
 }
 
 fn finding(finding: &mut Finding) {
-    let Finding { id, line_id, why, assumes, title, help, threads, objects, edges, witness, .. } = finding;
-    [id, line_id, why, title, help].into_iter().chain(assumes).for_each(in_place);
+    let Finding { id, line_id, why, assumes, title, help, notes, threads, objects, edges, witness, .. } = finding;
+    [id, line_id, why, title, help].into_iter().chain(assumes).chain(notes).for_each(in_place);
     for Thread { name, .. } in threads {
         in_place(name);
     }
@@ -56,6 +58,10 @@ fn finding(finding: &mut Finding) {
         created_at.iter_mut().for_each(place);
     }
     edges.iter_mut().for_each(edge);
+    finding.accesses.iter_mut().for_each(access);
+    if let Some(LastSync { from, to }) = &mut finding.last_sync {
+        from.at.iter_mut().chain(&mut to.at).for_each(place);
+    }
     for Step { mode, at, .. } in witness.iter_mut().flat_map(|witness| &mut witness.steps) {
         mode.iter_mut().for_each(in_place);
         at.iter_mut().for_each(place);
@@ -65,10 +71,23 @@ fn finding(finding: &mut Finding) {
 fn edge(edge: &mut Edge) {
     edge.held_mode.iter_mut().chain(&mut edge.wanted_mode).for_each(in_place);
     edge.held_at.iter_mut().chain(&mut edge.released_at).chain(&mut edge.wanted_at).for_each(place);
-    for Frame { function, file, .. } in edge.held_stack.iter_mut().chain(&mut edge.wanted_stack) {
-        [function].into_iter().chain(file).for_each(in_place);
-    }
+    edge.held_stack.iter_mut().chain(&mut edge.wanted_stack).for_each(frame);
     edge.could_release.iter_mut().for_each(|Releaser { why_not, .. }| in_place(why_not));
+}
+
+fn access(access: &mut Access) {
+    let Access { at, stack, held, .. } = access;
+    at.iter_mut().for_each(place);
+    stack.iter_mut().for_each(frame);
+    for HeldLock { mode, at, .. } in held {
+        in_place(mode);
+        at.iter_mut().for_each(place);
+    }
+}
+
+fn frame(frame: &mut Frame) {
+    let Frame { function, file, .. } = frame;
+    [function].into_iter().chain(file).for_each(in_place);
 }
 
 fn place(place: &mut Place) {

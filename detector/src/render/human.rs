@@ -1,5 +1,6 @@
 //! Reports for people, in the manner of rustc's diagnostics.
 
+mod race;
 mod snippet;
 mod stall;
 
@@ -11,7 +12,7 @@ use annotate_snippets::{Element, Group, Level, Renderer, renderer::DecorStyle};
 const WIDTH: usize = 140;
 
 pub(super) fn render(report: &Report, colored: bool) -> String {
-    let mut text = findings(report, colored);
+    let mut text = findings(report, colored, Schedule::Elsewhere);
     for line in words::closing(report) {
         text.push_str(&line);
         text.push('\n');
@@ -19,25 +20,37 @@ pub(super) fn render(report: &Report, colored: bool) -> String {
     text
 }
 
-pub(super) fn findings(report: &Report, colored: bool) -> String {
+/// Where the schedules of findings are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Schedule {
+    /// Nowhere in this text: it says what shows them.
+    Elsewhere,
+    /// Right below.
+    Below,
+}
+
+pub(super) fn findings(report: &Report, colored: bool, schedule: Schedule) -> String {
     let renderer = if colored { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.term_width(WIDTH).decor_style(DecorStyle::Ascii);
     let mut text = String::new();
     for finding in &report.findings {
-        text.push_str(&renderer.render(&groups(finding, report)));
+        text.push_str(&renderer.render(&groups(finding, report, schedule)));
         text.push_str("\n\n");
     }
     text
 }
 
 /// The title with the first edge, a note for each further edge, and the verdict's details with the last one.
-fn groups<'r>(finding: &'r Finding, report: &Report) -> Vec<Group<'r>> {
+fn groups<'r>(finding: &'r Finding, report: &Report, schedule: Schedule) -> Vec<Group<'r>> {
     let level = if finding.certainty == Certainty::Hazard { Level::NOTE } else { Level::ERROR };
     let title = level.with_name(words::verdict(finding)).primary_title(&finding.title).id(finding.code.name());
     let title = Group::with_title(title);
     if finding.code == Code::Stall {
         let threads = stall::groups(finding);
-        return std::iter::once(title.elements(details(finding, report))).chain(threads).collect();
+        return std::iter::once(title.elements(details(finding, report, schedule))).chain(threads).collect();
+    }
+    if finding.code == Code::DataRace {
+        return race::groups(finding, title, details(finding, report, schedule));
     }
     let shown = shown(finding);
     let mut groups = Vec::with_capacity(shown.len());
@@ -48,7 +61,7 @@ fn groups<'r>(finding: &'r Finding, report: &Report) -> Vec<Group<'r>> {
         let title = Level::NOTE.secondary_title(edge_title(finding, shown.edge));
         current = title.elements(shown.elements(finding));
     }
-    groups.push(current.elements(details(finding, report)));
+    groups.push(current.elements(details(finding, report, schedule)));
     groups
 }
 
@@ -146,12 +159,16 @@ fn stack<'f>(what: &str, frames: &[Frame]) -> Option<Element<'f>> {
 }
 
 /// What applies to the finding as a whole.
-fn details<'r>(finding: &'r Finding, report: &Report) -> Vec<Element<'r>> {
+fn details<'r>(finding: &'r Finding, report: &Report, schedule: Schedule) -> Vec<Element<'r>> {
     let mut elements = vec![message(Level::NOTE, words::certainty(finding))];
     elements.extend(words::assumption(finding).map(|text| message(Level::NOTE, text)));
     elements.extend(words::behind(finding).map(|text| message(Level::NOTE, text)));
+    elements.extend(words::last_sync(finding).map(|text| message(Level::NOTE, text)));
+    elements.extend(finding.notes.iter().map(|text| message(Level::NOTE, text.clone())));
     elements.push(message(Level::NOTE, words::seen(finding, report)));
-    elements.extend(words::explained(finding).map(|text| message(Level::NOTE, text)));
+    if schedule == Schedule::Elsewhere {
+        elements.extend(words::explained(finding).map(|text| message(Level::NOTE, text)));
+    }
     if !finding.help.is_empty() {
         elements.push(message(Level::HELP, finding.help.clone()));
     }

@@ -43,6 +43,14 @@ struct Document<'r> {
     problems: Vec<Problem<'r>>,
     hints: &'r [String],
     stats: Stats,
+    race_counts: Vec<RaceCount>,
+}
+
+#[derive(Serialize)]
+struct RaceCount {
+    rule: &'static str,
+    events: u64,
+    locations: u64,
 }
 
 #[derive(Serialize)]
@@ -94,11 +102,11 @@ struct Finding<'r> {
     edges: Vec<Edge<'r>>,
     /// Indexes into the finding's threads.
     behind: &'r [usize],
-    /// Races will have accesses; consumers may rely on the keys from now on.
-    accesses: [(); 0],
-    last_sync: Option<()>,
+    accesses: Vec<Access<'r>>,
+    last_sync: Option<LastSync<'r>>,
     witness: Option<Vec<Step<'r>>>,
     help: &'r str,
+    notes: &'r [String],
 }
 
 #[derive(Serialize)]
@@ -153,6 +161,38 @@ struct Edge<'r> {
     could_release: Vec<Releaser<'r>>,
 }
 
+/// `thread` is an index into the finding's threads, `object` is a `ref` of its objects.
+#[derive(Serialize)]
+struct Access<'r> {
+    thread: usize,
+    op: &'static str,
+    object: Option<&'r str>,
+    at: Option<Place<'r>>,
+    stack: Vec<Frame<'r>>,
+    held: Vec<HeldLock<'r>>,
+}
+
+#[derive(Serialize)]
+struct HeldLock<'r> {
+    object: Option<&'r str>,
+    mode: &'r str,
+    at: Option<Place<'r>>,
+}
+
+#[derive(Serialize)]
+struct LastSync<'r> {
+    from: SyncPoint<'r>,
+    to: SyncPoint<'r>,
+}
+
+#[derive(Serialize)]
+struct SyncPoint<'r> {
+    thread: usize,
+    op: &'static str,
+    object: Option<&'r str>,
+    at: Option<Place<'r>>,
+}
+
 /// `thread` and `other` are indexes into the finding's threads, `object` is a `ref` of its objects.
 #[derive(Serialize)]
 struct Step<'r> {
@@ -192,6 +232,7 @@ impl<'r> From<&'r Report> for Document<'r> {
             problems: problems.collect(),
             hints: &report.hints,
             stats: Stats { events, threads, processes, objects, lost },
+            race_counts: report.race_counts.iter().map(RaceCount::from).collect(),
         }
     }
 }
@@ -213,11 +254,21 @@ impl<'r> From<&'r finding::Finding> for Finding<'r> {
             objects: finding.objects.iter().map(Object::from).collect(),
             edges: finding.edges.iter().map(|edge| edge_of(finding, edge)).collect(),
             behind: &finding.behind,
-            accesses: [],
-            last_sync: None,
+            accesses: finding.accesses.iter().map(|access| access_of(finding, access)).collect(),
+            last_sync: finding
+                .last_sync
+                .as_ref()
+                .map(|sync| LastSync { from: point_of(finding, &sync.from), to: point_of(finding, &sync.to) }),
             witness: finding.witness.as_ref().map(|witness| steps(finding, witness)),
             help: &finding.help,
+            notes: &finding.notes,
         }
+    }
+}
+
+impl From<&finding::RaceCount> for RaceCount {
+    fn from(count: &finding::RaceCount) -> Self {
+        Self { rule: count.rule.name(), events: count.events, locations: count.locations }
     }
 }
 
@@ -246,17 +297,45 @@ impl<'r> From<&'r finding::Frame> for Frame<'r> {
     }
 }
 
+fn reference(finding: &finding::Finding, idx: Option<usize>) -> Option<&str> {
+    Some(finding.objects.get(idx?)?.reference.as_str())
+}
+
+fn access_of<'r>(finding: &'r finding::Finding, access: &'r finding::Access) -> Access<'r> {
+    let held = access.held.iter().map(|held| HeldLock {
+        object: reference(finding, Some(held.object)),
+        mode: &held.mode,
+        at: held.at.as_ref().map(Place::from),
+    });
+    Access {
+        thread: access.thread,
+        op: access.op.name(),
+        object: reference(finding, access.object),
+        at: access.at.as_ref().map(Place::from),
+        stack: access.stack.iter().map(Frame::from).collect(),
+        held: held.collect(),
+    }
+}
+
+fn point_of<'r>(finding: &'r finding::Finding, point: &'r finding::SyncPoint) -> SyncPoint<'r> {
+    SyncPoint {
+        thread: point.thread,
+        op: point.op.name(),
+        object: reference(finding, point.object),
+        at: point.at.as_ref().map(Place::from),
+    }
+}
+
 fn edge_of<'r>(finding: &'r finding::Finding, edge: &'r finding::Edge) -> Edge<'r> {
-    let reference = |idx: Option<usize>| Some(finding.objects.get(idx?)?.reference.as_str());
     let releaser = |releaser: &'r finding::Releaser| Releaser { thread: releaser.thread, why_not: &releaser.why_not };
     Edge {
         thread: edge.thread,
-        holds: reference(edge.holds),
+        holds: reference(finding, edge.holds),
         held_mode: edge.held_mode.as_deref(),
         held_at: edge.held_at.as_ref().map(Place::from),
         held_stack: edge.held_stack.iter().map(Frame::from).collect(),
         released_at: edge.released_at.as_ref().map(Place::from),
-        wants: reference(edge.wants),
+        wants: reference(finding, edge.wants),
         wanted_mode: edge.wanted_mode.as_deref(),
         wanted_at: edge.wanted_at.as_ref().map(Place::from),
         wanted_stack: edge.wanted_stack.iter().map(Frame::from).collect(),
@@ -270,7 +349,7 @@ fn steps<'r>(finding: &'r finding::Finding, witness: &'r finding::Witness) -> Ve
         thread: step.thread,
         op: step.op.name(),
         mode: step.mode.as_deref(),
-        object: step.object.and_then(|idx| finding.objects.get(idx)).map(|object| object.reference.as_str()),
+        object: reference(finding, step.object),
         other: step.other,
         at: step.at.as_ref().map(Place::from),
     };

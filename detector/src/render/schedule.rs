@@ -16,6 +16,9 @@ pub(super) fn render(finding: &Finding, width: usize, colored: bool) -> String {
         Some(witness) => schedule(finding, witness, width, colored),
         None => vec![words::no_schedule(finding)],
     };
+    if let Some(end) = words::schedule_end(finding) {
+        lines.extend([String::new(), end]);
+    }
     let dropped: Vec<String> = finding.edges.iter().filter_map(|edge| words::dropped(finding, edge)).collect();
     if !dropped.is_empty() {
         lines.push(String::new());

@@ -11,6 +11,7 @@ pub(super) fn render(report: &Report) -> String {
 
 fn line(finding: &Finding) -> String {
     let places = finding.edges.iter().flat_map(|edge| [edge.held_at.as_ref(), edge.wanted_at.as_ref()]);
+    let places = places.chain(finding.accesses.iter().map(|access| access.at.as_ref()));
     let place = places.flatten().next().map_or_else(|| "<unknown>".to_owned(), words::place);
     let (verdict, code) = (words::verdict(finding), finding.code.name());
     format!("{place}: {verdict} [{code}] {}: {} (count {})", finding.id, finding.title, finding.count)

@@ -1,7 +1,9 @@
 //! Phrases that several renderers share.
 
+mod race;
 mod step;
 
+pub(super) use self::race::{access_here, access_title, accesses, held, last_sync, schedule_end};
 pub(super) use self::step::{
     does, dropped, more_operations, no_schedule, paint, schedule_title, short_name, step_place,
 };
@@ -16,6 +18,8 @@ pub(super) fn verdict(finding: &Finding) -> &'static str {
     match (finding.code, finding.certainty) {
         (Code::Stall, _) => "hang",
         (_, Certainty::Hazard) => "note",
+        (Code::DataRace, Certainty::Possible) => "possible race",
+        (Code::DataRace, _) => "race",
         (_, Certainty::Possible) if is_hang => "possible hang",
         (_, Certainty::Possible) => "possible deadlock",
         _ if is_hang => "hang",
@@ -32,6 +36,12 @@ pub(super) fn certainty(finding: &Finding) -> String {
     if (finding.code, finding.certainty) == (Code::PredictedDeadlock, Certainty::Possible) {
         // What was shown, and what is not known.
         return format!("possible: {}", finding.why);
+    }
+    match (finding.code, finding.certainty) {
+        // That something happened is the reason.
+        (Code::DataRace, Certainty::Observed) => return format!("observed: in this run {}", finding.why),
+        (Code::DataRace, Certainty::Possible) => return format!("possible: {}", finding.why),
+        _ => {}
     }
     let meaning = match finding.certainty {
         Certainty::Observed => "observed: this happened",
@@ -236,6 +246,9 @@ pub(super) fn behind(finding: &Finding) -> Option<String> {
 /// What the finding takes for granted.
 pub(super) fn assumption(finding: &Finding) -> Option<String> {
     let assumed = finding.assumes.iter().map(|assumption| match assumption.as_str() {
+        "all-communication-recorded" if finding.code == Code::DataRace => {
+            "that nothing unrecorded (an atomic, a fence, another library's lock) orders the two accesses"
+        }
         "all-communication-recorded" => {
             "that nothing unrecorded (a flag, an atomic, another library's lock) keeps these threads apart"
         }
@@ -255,7 +268,9 @@ pub(super) fn seen(finding: &Finding, report: &Report) -> String {
 /// Where the schedule of a finding is shown.
 pub(super) fn explained(finding: &Finding) -> Option<String> {
     let id = &finding.id;
-    let text = format!("`deadlock-check explain {id}` shows the schedule, if the trace was kept (`run --keep`)");
+    let option = if finding.code == Code::DataRace { ", with `--predict-races` if this was" } else { "" };
+    let text =
+        format!("`deadlock-check explain {id}` shows the schedule, if the trace was kept (`run --keep`){option}");
     finding.witness.as_ref().map(|_| text)
 }
 
@@ -267,6 +282,7 @@ pub(super) fn closing(report: &Report) -> Vec<String> {
         lines.push(format!("not recorded: {}", report.coverage.unrecorded.join("; ")));
     }
     let severity = |fatal| if fatal { "error" } else { "warning" };
+    lines.extend(report.race_counts.iter().map(race::count));
     lines.extend(report.problems.iter().map(|problem| format!("{}: {}", severity(problem.fatal), problem.text)));
     lines.extend(report.hints.iter().map(|hint| format!("hint: {hint}")));
     lines.push(summary(report));

@@ -1,5 +1,9 @@
 //! Reports made by hand, for tests of what comes after the analyses.
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its part")]
+
+mod race;
+
+pub(crate) use race::{proven_race, race};
 
 use detector::finding::{
     Certainty, Code, Coverage, Edge, Excerpt, Finding, Frame, Object, Op, Place, ProgramEnd, Releaser, Report, Stats,
@@ -89,8 +93,11 @@ pub(crate) fn lock_order() -> Finding {
         objects: vec![object("accounts", "bank::Accounts"), object("audit", "bank::Audit")],
         edges: vec![edge(0, 0, 1, "bank::deposit", (2, 3)), edge(1, 1, 0, "bank::withdraw", (8, 12))],
         behind: Vec::new(),
+        accesses: Vec::new(),
+        last_sync: None,
         witness: None,
         help: "take `accounts` before `audit` everywhere, as `bank::deposit` (src/bank.rs:3) does".to_owned(),
+        notes: Vec::new(),
     }
 }
 

@@ -1,16 +1,16 @@
 //! Phrases about schedules.
 
-use super::{counted, object, purpose, thread, thread_name, took, waits};
+use super::{counted, object, purpose, race, thread, thread_name, took, waits};
 use crate::finding::{Certainty, Code, Edge, Finding, Object, Op, Step, Witness};
 
 /// What a thread does that gets no further: on a lock, or waiting for something else.
 const BLOCKS: [&str; 2] = ["BLOCKS on", "BLOCKS:"];
 
-/// What blocks is red, for those who see it.
+/// What blocks, or races, is red, for those who see it.
 pub(in crate::render) fn paint(line: &str) -> String {
-    for blocks in BLOCKS {
-        if let Some((before, after)) = line.split_once(blocks) {
-            return format!("{before}\x1b[1m\x1b[91m{blocks}\x1b[0m{after}");
+    for word in BLOCKS.into_iter().chain([race::NEXT]) {
+        if let Some((before, after)) = line.split_once(word) {
+            return format!("{before}\x1b[1m\x1b[91m{word}\x1b[0m{after}");
         }
     }
     line.to_owned()
@@ -26,6 +26,8 @@ pub(in crate::render) fn schedule_title(finding: &Finding, witness: &Witness) ->
     let ends = match (finding.code, finding.certainty) {
         (Code::PredictedDeadlock, Certainty::Possible) => "ends like this, with the doubt that is told above",
         (Code::PredictedDeadlock, _) => "ends like this",
+        (Code::DataRace, Certainty::Possible) => "ends right before both accesses, with the doubt that is told above",
+        (Code::DataRace, _) => "ends right before both accesses",
         _ => "ends in this deadlock",
     };
     format!("schedule: {n} of the run, in an order that {ends}{shown}")
@@ -49,6 +51,10 @@ pub(in crate::render) fn short_name(finding: &Finding, idx: usize) -> String {
 pub(in crate::render) fn no_schedule(finding: &Finding) -> String {
     let why = &finding.why;
     match finding.certainty {
+        Certainty::Observed if finding.code == Code::DataRace => {
+            "no schedule is needed: this happened, and the report says where each access was".to_owned()
+        }
+        Certainty::Possible if finding.code == Code::DataRace => format!("no schedule says more than this run: {why}"),
         Certainty::Observed => {
             "no schedule is needed: this happened, and the report says where each thread was".to_owned()
         }
@@ -78,6 +84,10 @@ pub(in crate::render) fn does(finding: &Finding, step: &Step) -> String {
             Some("join") if step.other.is_some() => format!("{} waits for {other} to end", BLOCKS[1]),
             mode => format!("{} {}", BLOCKS[1], waits(object, mode)),
         },
+        Op::Read | Op::Write => {
+            let is_next = finding.witness.as_ref().is_some_and(|witness| step.step > witness.n_operations);
+            race::step(object, step.mode.as_deref(), step.op == Op::Read, is_next)
+        }
         _ => moves(step.op, object),
     }
 }
