@@ -2,6 +2,7 @@
 
 mod hangs;
 mod proof;
+mod races;
 mod recorded;
 mod replays;
 
@@ -151,6 +152,10 @@ pub fn report(readings: &[Reading], stopped: Stopped, races: Races, directory: &
             let (predicted, problems) = hangs::find(&mut model, of, replays.as_mut(), &hung);
             raw.extend(predicted);
             report.problems.extend(problems);
+            let found = races::find(&mut model, of, replays.as_mut(), races);
+            raw.extend(found.findings);
+            report.problems.extend(found.problems);
+            races::add_counts(&mut report.race_counts, &found.counts);
         }
         let start = Instant::now();
         let mut symbolizer = Symbolizer::new(&model, directory);

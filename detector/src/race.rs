@@ -12,6 +12,7 @@ mod found;
 mod happens_before;
 mod held;
 mod of_history;
+mod of_trace;
 mod synchronisation;
 mod variables;
 
@@ -20,6 +21,7 @@ pub use found::{RACES_MAX, Race, Races, Seen};
 pub use happens_before::{HappensBefore, Rule};
 pub use held::Held;
 pub use of_history::{drive, of_history};
+pub use of_trace::{Doubt, Passed, Recorded};
 pub use trace_format::Mode;
 
 /// What a run does, as far as it orders accesses, in the order in which it did it.
@@ -72,6 +74,17 @@ pub enum Ordering {
 }
 
 impl Ordering {
+    /// Its name in Rust.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Relaxed => "Relaxed",
+            Self::Acquire => "Acquire",
+            Self::Release => "Release",
+            Self::AcqRel => "AcqRel",
+            Self::SeqCst => "SeqCst",
+        }
+    }
+
     /// Whether a load with it, or a fence, acquires.
     ///
     /// ```

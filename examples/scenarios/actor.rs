@@ -339,6 +339,10 @@ impl Actor {
         }
     }
 
+    fn is_guarded(&self, variable: &str) -> Result<bool, Unsupported> {
+        Ok(matches!(self.object(variable)?, Object::Guarded(_)))
+    }
+
     fn load(&mut self, variable: &str, ordering: Ordering) -> Result<i64, Unsupported> {
         match self.object(variable)? {
             Object::Guarded(lock) => Ok(self.guard_of(lock, false)?.data().get(variable).copied().unwrap_or(0)),
@@ -363,6 +367,16 @@ impl Actor {
         let (variable, value) = (op.word(1), op.number(2).unwrap_or(0));
         let ordering = ordering(op);
         match op.name() {
+            "read" if !self.is_guarded(variable)? => {
+                self.number(variable)?.read();
+                Ok(())
+            }
+            "write" | "set" if !self.is_guarded(variable)? => {
+                let number = self.number(variable)?;
+                self.give_back(variable);
+                number.write(value);
+                Ok(())
+            }
             "read" => self.load(variable, Ordering::Relaxed).map(drop),
             "write" | "set" => self.store(variable, value, Ordering::Relaxed),
             "atomic_load" => self.load(variable, ordering).map(drop),

@@ -22,6 +22,11 @@ pub trait Terms: Counts {
     /// The same of a thread that others wait for.
     fn thread_object(&mut self, thread: u32) -> Option<ObjectId>;
 
+    /// The variable, if it is data that people know of.
+    fn variable(&mut self, _variable: u32) -> Option<ObjectId> {
+        None
+    }
+
     /// Where an operation is; of a release `acquired` is what it releases.
     fn place(&self, operation: &Operation, acquired: Option<&Operation>) -> Option<RawPlace>;
 }
@@ -64,10 +69,14 @@ fn raw(history: &History, step: Step, terms: &mut impl Terms) -> Option<RawStep>
         What::Precedes(other) => (Op::Precede, Some(other)),
         What::Follows(other) => (Op::Follow, Some(other)),
         What::Ends(_) => (Op::Release, None),
+        // What a race is made of does not block: it comes next.
+        What::Blocks if operation.kind == Kind::Read => (Op::Read, None),
+        What::Blocks if operation.kind == Kind::Write => (Op::Write, None),
         What::Blocks => (Op::Block, joined),
         What::Happens => (happens(operation.kind)?, joined),
     };
     let (object, mode) = match (step.what, operation.kind.target()) {
+        (What::Blocks, Target::Variable) => (terms.variable(operation.target), None),
         (What::Blocks, _) => {
             let (object, mode) = wanted(history, operation, terms);
             (object, Some(mode))

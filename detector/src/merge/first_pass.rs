@@ -24,8 +24,8 @@ pub struct FirstPass {
     pub(super) runs: Vec<Vec<Run>>,
     pub(super) locks: Vec<Lock>,
     pub(super) stripes: Vec<Lock>,
-    /// Whether there are accesses of cells or marked memory.
-    pub has_accesses: bool,
+    /// Accesses of cells and of marked memory.
+    pub n_accesses: u64,
     pub(super) sections: Sections,
     /// By channel: how many senders are dropped in all.
     pub(super) sender_drops: FxHashMap<u32, u64>,
@@ -71,6 +71,11 @@ impl FirstPass {
         self.thread_idx.get(&object).copied()
     }
 
+    /// The index of the object, or address, that an event is about.
+    pub fn object_of(&self, event: Event) -> u32 {
+        self.objects.find(object_key(event))
+    }
+
     /// How many parties arrive at a barrier or latch in a generation, in all.
     pub(super) fn n_arrivals(&self, object: u32, generation: u64) -> u64 {
         let of = self.sections_of.get(object as usize).copied().unwrap_or(0);
@@ -89,7 +94,7 @@ struct Counts {
     sections_of: Vec<u32>,
     sections: Sections,
     stripes: stripes::Counts,
-    has_accesses: bool,
+    n_accesses: u64,
     sender_drops: FxHashMap<u32, u64>,
     receiver_drops: FxHashMap<u32, u64>,
     rendezvous: FxHashSet<u32>,
@@ -110,7 +115,7 @@ impl Counts {
             sections_of: Vec::new(),
             sections: Sections::new(n_events_max),
             stripes: stripes::Counts::default(),
-            has_accesses: false,
+            n_accesses: 0,
             sender_drops: FxHashMap::default(),
             receiver_drops: FxHashMap::default(),
             rendezvous: FxHashSet::default(),
@@ -167,7 +172,7 @@ impl Counts {
             (Kind::CREATE, _) if self.async_classes.contains(&event.seq()) => {
                 self.async_locks.insert(object);
             }
-            (Kind::CELL_READ | Kind::CELL_WRITE | Kind::CELL_FREE, _) => self.has_accesses = true,
+            (Kind::CELL_READ | Kind::CELL_WRITE | Kind::CELL_FREE, _) => self.n_accesses += 1,
             (Kind::ARRIVE, _) => {
                 if let Some(of) = self.sections_of.get_mut(object as usize) {
                     self.sections.add(of, event.seq());
@@ -194,7 +199,7 @@ impl Counts {
         FirstPass {
             locks,
             stripes,
-            has_accesses: self.has_accesses,
+            n_accesses: self.n_accesses,
             has_shared,
             objects: self.objects,
             threads,

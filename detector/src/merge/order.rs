@@ -2,7 +2,7 @@
 
 use super::{
     FirstPass, NO_OBJECT, Objects, Sink, Step,
-    first_pass::{Names, names_by_kind, object_key},
+    first_pass::{Names, names_by_kind},
     lock::{Lock, Sections, is_lock_kind},
     rules::{Place, Rules},
     stripes::{self, Stripes},
@@ -78,7 +78,7 @@ impl<M: Clone> Order<'_, M> {
     fn run_thread<S: Sink<Mark = M>>(&mut self, thread: u32, sink: &mut S) {
         while let Some(event) = self.peek(thread) {
             let object = match self.names[usize::from(event.kind().0)] {
-                Names::Object => self.first.objects.find(object_key(event)),
+                Names::Object => self.first.object_of(event),
                 Names::Nothing => NO_OBJECT,
                 Names::Unknown => {
                     self.skip(thread);

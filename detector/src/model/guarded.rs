@@ -105,12 +105,18 @@ impl Default for Described {
 pub(super) fn describe(file: &ProcessFile, first: &FirstPass) -> Vec<Described> {
     let mut described = vec![Described::default(); first.objects.len()];
     scan(file, |event| {
-        if !matches!(event.kind(), Kind::CREATE | Kind::CAPACITY) {
+        let is_atomic = matches!(event.kind(), Kind::ATOMIC_LOAD | Kind::ATOMIC_STORE | Kind::ATOMIC_RMW);
+        let is_cell = event.is_at_address() && !is_atomic;
+        if !matches!(event.kind(), Kind::CREATE | Kind::CAPACITY) && !is_atomic && !is_cell {
             return;
         }
-        let Some(of) = described.get_mut(first.objects.find(event.object().0) as usize) else { return };
+        let Some(of) = described.get_mut(first.object_of(event) as usize) else { return };
         if event.kind() == Kind::CAPACITY {
             of.capacity = Some(event.seq());
+        } else if is_atomic {
+            of.kind = ObjectKind::Atomic;
+        } else if is_cell {
+            of.kind = if of.kind == ObjectKind::Unknown { ObjectKind::Cell } else { of.kind };
         } else if let Some(class) = file.dictionary.classes.get(&(event.seq() as u32)) {
             (of.data, of.kind) = (data_of(&class.type_name), class.kind);
             (of.class, of.created_at) = (event.seq() as u32, event.site().0);

@@ -36,6 +36,11 @@ impl Numbering {
         }
     }
 
+    /// The id of an object in the file, or its address.
+    pub fn id(&self, object: u32) -> Option<u64> {
+        self.ids.get(object as usize).copied()
+    }
+
     /// What an object is.
     pub fn kind(&self, object: u32) -> ObjectKind {
         self.described.get(object as usize).map_or(ObjectKind::Unknown, |described| described.kind)

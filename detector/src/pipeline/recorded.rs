@@ -19,34 +19,44 @@ pub(super) struct Recorded<'a, M> {
     pub(super) model: M,
 }
 
+/// Whether people would call an operation of a history one.
+pub(super) fn counts(of: &Replayable, index: u32) -> bool {
+    let Some(operation) = of.history.operations.get(index as usize) else { return false };
+    match operation.kind {
+        // What a lock guards was not recorded by itself, and what orders a message belongs to it.
+        Kind::Read | Kind::Write | Kind::Await => {
+            of.is_message(operation.target) && given_or_taken(&of.history, index).is_none()
+        }
+        // To begin to wait is to give the lock up.
+        Kind::Release => index.checked_sub(1).and_then(|before| gives_up(&of.history, before)).is_none(),
+        Kind::Branch | Kind::Open | Kind::Pass => false,
+        _ => true,
+    }
+}
+
+/// Where an operation is; of a release `acquired` is what it releases.
+pub(super) fn place(
+    of: &Replayable,
+    trace: &Trace,
+    model: &Model,
+    operation: &Operation,
+    acquired: Option<&Operation>,
+) -> Option<RawPlace> {
+    if let Some(spot) = of.spot(trace, operation.place) {
+        return Some(RawPlace::Spot(Box::new(spot)));
+    }
+    // Where one guard was dropped that was acquired there, others most likely are.
+    let acquired = of.site(trace, model, acquired?.place)?;
+    model.released.get(&acquired).copied().map(RawPlace::Site)
+}
+
 impl<M: Deref<Target = Model>> Counts for Recorded<'_, M> {
     fn counts(&self, index: u32) -> bool {
-        let Some(operation) = self.of.history.operations.get(index as usize) else { return false };
-        match operation.kind {
-            // What a lock guards was not recorded by itself, and what orders a message belongs to it.
-            Kind::Read | Kind::Write | Kind::Await => {
-                self.is_message(operation.target) && given_or_taken(&self.of.history, index).is_none()
-            }
-            // To begin to wait is to give the lock up.
-            Kind::Release => index.checked_sub(1).and_then(|before| gives_up(&self.of.history, before)).is_none(),
-            Kind::Branch | Kind::Open | Kind::Pass => false,
-            _ => true,
-        }
+        counts(self.of, index)
     }
 
     fn is_message(&self, variable: u32) -> bool {
         self.of.is_message(variable)
-    }
-}
-
-impl<M: Deref<Target = Model>> Recorded<'_, M> {
-    fn place_of(&self, operation: &Operation, acquired: Option<&Operation>) -> Option<RawPlace> {
-        if let Some(spot) = self.of.spot(self.trace, operation.place) {
-            return Some(RawPlace::Spot(Box::new(spot)));
-        }
-        // Where one guard was dropped that was acquired there, others most likely are.
-        let acquired = self.of.site(self.trace, &self.model, acquired?.place)?;
-        self.model.released.get(&acquired).copied().map(RawPlace::Site)
     }
 }
 
@@ -65,7 +75,7 @@ impl Terms for Recorded<'_, &Model> {
     }
 
     fn place(&self, operation: &Operation, acquired: Option<&Operation>) -> Option<RawPlace> {
-        self.place_of(operation, acquired)
+        place(self.of, self.trace, self.model, operation, acquired)
     }
 }
 
@@ -83,7 +93,7 @@ impl Terms for Recorded<'_, &mut Model> {
     }
 
     fn place(&self, operation: &Operation, acquired: Option<&Operation>) -> Option<RawPlace> {
-        self.place_of(operation, acquired)
+        place(self.of, self.trace, self.model, operation, acquired)
     }
 }
 
