@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "what a test cannot get, fails it")]
 
 use detector::{
-    history::History,
+    history::{History, Kind, Operation, Resource},
     prediction::{
-        self,
+        self, Refuted, Replay, Schedule,
         race::{self, Count},
     },
     source,
@@ -52,4 +52,123 @@ fn public_traces_have_the_races_that_they_are_known_for() {
         let found: BTreeSet<u32> = races.found.iter().flat_map(|race| &race.accesses).map(place).collect();
         assert!(found.len() >= places && races.found.is_empty() == (operations == 0), "{name}: {found:?}");
     }
+}
+
+/// A history of which thread does what with which target, with one resource.
+fn made(resource: Resource, operations: &[(u32, Kind, u32)]) -> History {
+    let mut history = History::default();
+    history.resources.kinds.push(resource);
+    for name in ["0", "1"] {
+        history.threads.number(name);
+        history.locks.number(name);
+        history.variables.number(name);
+    }
+    let operation =
+        |(place, (thread, kind, target)): (u32, &(u32, Kind, u32))| Operation::new(*thread, *kind, *target, place);
+    history.operations.extend((0..).zip(operations).map(operation));
+    for place in 0..operations.len() {
+        history.places.number(&place.to_string());
+    }
+    history
+}
+
+/// The accesses that race.
+fn found(history: &History) -> Vec<[u32; 2]> {
+    let races = prediction::races(history, &|variable| variable == 0, WORK_MAX);
+    assert!(races.failed.is_empty() && !races.is_cut_short, "{:?}", races.failed);
+    races.found.iter().map(|race| race.accesses).collect()
+}
+
+/// One takes a permit, writes and gives it back, and the other one after it.
+const GUARDED: [(u32, Kind, u32); 6] = [
+    (0, Kind::Take, 0),
+    (0, Kind::Write, 0),
+    (0, Kind::Give, 0),
+    (1, Kind::Take, 0),
+    (1, Kind::Write, 0),
+    (1, Kind::Give, 0),
+];
+
+#[test]
+fn one_permit_keeps_accesses_apart_and_two_do_not() {
+    assert_eq!(found(&made(Resource::Permits(1), &GUARDED)), [] as [[u32; 2]; 0]);
+    let two = made(Resource::Permits(2), &GUARDED);
+    let races = prediction::races(&two, &|_| true, WORK_MAX);
+    let [race] = races.found.as_slice() else { unreachable!("{races:?}") };
+    let steps: Vec<u32> = race.schedule.steps(&two).collect();
+    assert_eq!((race.accesses, steps), ([1, 4], vec![0, 3]), "both have a permit");
+}
+
+#[test]
+fn what_others_give_is_waited_for() {
+    // The permit that the second one takes was given before the first write, or behind it.
+    let before = [(0, Kind::Give, 0), (0, Kind::Write, 0), (1, Kind::Take, 0), (1, Kind::Write, 0)];
+    assert_eq!(found(&made(Resource::Permits(0), &before)), [[1, 3]]);
+    let behind = [(0, Kind::Write, 0), (0, Kind::Give, 0), (1, Kind::Take, 0), (1, Kind::Write, 0)];
+    assert_eq!(found(&made(Resource::Permits(0), &behind)), [] as [[u32; 2]; 0]);
+}
+
+#[test]
+fn only_data_races_and_what_else_is_read_keeps_its_order() {
+    let operations = [(0, Kind::Write, 0), (0, Kind::Write, 1), (1, Kind::Read, 1), (1, Kind::Write, 0)];
+    assert_eq!(found(&made(Resource::Opaque, &operations)), [] as [[u32; 2]; 0]);
+    // Without the read the other variable says nothing, though its writes would race too.
+    let operations = [(0, Kind::Write, 0), (0, Kind::Write, 1), (1, Kind::Write, 1), (1, Kind::Write, 0)];
+    assert_eq!(found(&made(Resource::Opaque, &operations)), [[0, 3]]);
+}
+
+#[test]
+fn what_its_own_access_reads_makes_no_difference() {
+    let operations = [(0, Kind::Write, 0), (1, Kind::Read, 0), (1, Kind::Write, 0)];
+    // The second write comes behind the read, which is in what has to happen before it.
+    assert_eq!(found(&made(Resource::Opaque, &operations)), [[0, 1]]);
+}
+
+#[test]
+fn what_runs_before_a_thread_is_started_races_with_nothing_in_it() {
+    let operations = [(0, Kind::Write, 0), (0, Kind::Fork, 1), (1, Kind::Write, 0), (0, Kind::Write, 0)];
+    let history = made(Resource::Opaque, &operations);
+    assert_eq!(found(&history), [[2, 3]]);
+    let races = prediction::races(&history, &|_| true, WORK_MAX);
+    assert_eq!(races.found[0].schedule, Schedule::InOrder(vec![2, 0]), "the fork, and what is before it");
+}
+
+#[test]
+fn a_lock_that_another_thread_releases_keeps_nothing_apart() {
+    // The guard went to the other thread, which drops it before it writes: nothing says when, but the trace.
+    let operations =
+        [(0, Kind::Acquire, 0), (1, Kind::Release, 0), (0, Kind::Write, 0), (1, Kind::Acquire, 0), (1, Kind::Write, 0)];
+    assert_eq!(found(&made(Resource::Opaque, &operations)), [[2, 4]]);
+}
+
+#[test]
+fn a_race_is_told_once_for_its_places_and_work_is_bounded() {
+    let mut operations = Vec::new();
+    for _ in 0..10 {
+        operations.extend([(0, Kind::Write, 0), (1, Kind::Read, 1)]);
+    }
+    for _ in 0..10 {
+        operations.extend([(1, Kind::Write, 0), (0, Kind::Write, 1)]);
+    }
+    let mut history = made(Resource::Opaque, &operations);
+    for operation in &mut history.operations {
+        operation.place = operation.thread;
+    }
+    let races = prediction::races(&history, &|variable| variable == 0, WORK_MAX);
+    assert_eq!(races.found.iter().map(|race| (race.accesses, race.count)).collect::<Vec<_>>(), [([0, 20], 10)]);
+    assert!(!races.is_cut_short);
+    let races = prediction::races(&history, &|variable| variable == 0, 10);
+    assert!(races.found.is_empty() && races.is_cut_short, "{races:?}");
+}
+
+#[test]
+fn a_schedule_that_leads_elsewhere_is_refuted() {
+    let operations = [(0, Kind::Write, 0), (0, Kind::Write, 0), (1, Kind::Read, 1), (1, Kind::Read, 0)];
+    let history = made(Resource::Opaque, &operations);
+    let replay = Replay::new(&history);
+    let check = |steps: &[u32], accesses| replay.check_race(&Schedule::Steps(steps.to_vec()), accesses);
+    assert_eq!(check(&[0, 2], [1, 3]), Ok(()));
+    assert_eq!(check(&[0], [1, 3]), Err(Refuted::OutOfTurn(3)), "another read is before it");
+    assert_eq!(check(&[0], [1, 2]), Err(Refuted::NotConflicting(2)), "another variable");
+    assert_eq!(check(&[0, 2], [3, 3]), Err(Refuted::NotConflicting(3)), "one access");
 }

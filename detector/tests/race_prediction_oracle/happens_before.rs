@@ -1,23 +1,29 @@
 //! What happens-before says of the run itself: what is unordered by the sections of locks in their order, by fork and join.
 
-use super::Pairs;
-use detector::history::{History, Kind};
+use crate::Pairs;
+use detector::history::{History, Kind, Mode};
 
 /// Pairs of accesses of one variable, one of which writes, that nothing orders.
 ///
-/// A clock says, per thread, how many of its operations come before. Modes of locks are not told apart, which orders more.
+/// A clock says, per thread, how many of its operations come before. A section comes after those that it excludes.
 pub(crate) fn races(history: &History) -> Pairs {
     let n = history.threads.len();
     let mut threads = vec![vec![0_usize; n]; n];
-    let mut locks = vec![vec![0_usize; n]; history.locks.len()];
+    let mut releases: Vec<(u32, Mode, Vec<usize>)> = Vec::new();
     let mut accesses: Vec<(usize, Vec<usize>)> = Vec::new();
     let mut races = Pairs::new();
     for (index, operation) in history.operations.iter().enumerate() {
         let (thread, target) = (operation.thread as usize, operation.target as usize);
         threads[thread][thread] += 1;
         match operation.kind {
-            Kind::Acquire => join(&mut threads[thread], &locks[target]),
-            Kind::Release => join(&mut locks[target], &threads[thread]),
+            Kind::Acquire => {
+                for (lock, mode, clock) in &releases {
+                    if *lock == operation.target && mode.excludes(operation.mode) {
+                        join(&mut threads[thread], clock);
+                    }
+                }
+            }
+            Kind::Release => releases.push((operation.target, operation.mode, threads[thread].clone())),
             Kind::Fork => {
                 let of_starter = threads[thread].clone();
                 join(&mut threads[target], &of_starter);

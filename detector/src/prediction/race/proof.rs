@@ -70,9 +70,12 @@ impl<'a> Proof<'a> {
             return None;
         }
         let needs_room = matches!(operation.kind, Kind::Give | Kind::Confirm);
-        let mut moves = self.by_resource.get(&operation.target)?.iter().take_while(|(at, ..)| *at < index);
-        let helps = |of: &&Move| (of.1 == Kind::Take) == needs_room && !before.contains(of.2.thread, of.2.lt);
-        moves.find(helps).map(|of| of.2)
+        let moves = self.by_resource.get(&operation.target)?;
+        let moves = &moves[..moves.partition_point(|(at, ..)| *at < index)];
+        let is_missing = |of: &&Move| !before.contains(of.2.thread, of.2.lt);
+        let helps = |of: &&Move| (of.1 == Kind::Take) == needs_room && is_missing(of);
+        // Or what is there is another one's, and he has to take it before.
+        moves.iter().find(helps).or_else(|| moves.iter().find(is_missing)).map(|of| of.2)
     }
 
     /// Goes through a schedule again, with nothing of what found it.
