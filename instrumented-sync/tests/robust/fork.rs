@@ -26,7 +26,7 @@ static SHARED: Mutex<u64> = Mutex::new(0);
 static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Forks; the child runs `f` and goes through an orderly exit. Returns the child's id.
-fn fork(f: impl FnOnce()) -> libc::pid_t {
+pub(crate) fn fork(f: impl FnOnce()) -> libc::pid_t {
     // SAFETY: the child does what the programs do that these tests are about: it uses memory and locks, which POSIX
     // does not allow after a fork with several threads, and which works with glibc's allocator. It starts threads only
     // if no other thread of its parent can be in the middle of starting or ending one: std has a lock of its own there,
@@ -42,7 +42,7 @@ fn fork(f: impl FnOnce()) -> libc::pid_t {
 }
 
 /// Waits for a child, but not for ever.
-fn wait_for(pid: libc::pid_t) {
+pub(crate) fn wait_for(pid: libc::pid_t) {
     let start = Instant::now();
     let mut status = 0;
     // SAFETY: `status` is a valid place for the answer.

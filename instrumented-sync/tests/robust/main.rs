@@ -13,6 +13,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod atomic;
 mod channels;
 mod directory;
 mod drain;
@@ -31,6 +32,9 @@ mod unload;
 
 /// The parts that [`child`] can play.
 const ROLES: &[(&str, fn())] = &[
+    ("atomic::forks", atomic::forks),
+    ("atomic::interrupted", atomic::interrupted),
+    ("atomic::numbered", atomic::numbered),
     ("channels::made_before", channels::made_before),
     ("channels::made_here", channels::made_here),
     ("directory::goes_on", directory::goes_on),
