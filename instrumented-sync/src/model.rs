@@ -46,6 +46,7 @@
 //! | [`hint::spin_loop`](crate::hint::spin_loop) | lets others run | the same |
 //! | [`UnsafeCell`](crate::cell::UnsafeCell), `Cell` | loom's: tells of races | std's |
 //! | [`Semaphore`](crate::Semaphore), [`Latch`](crate::Latch), [`ReentrantLock`](crate::ReentrantLock), [`UpgradableRwLock`](crate::UpgradableRwLock), [`mpmc`](crate::mpmc), [`task`](crate::task) | this crate's, on the above | the same |
+//! | [`tracked::Arc`](crate::tracked::Arc) | std's `Arc` in another form: dropping the last orders nothing, leaks are not seen | the same, and it orders |
 //! | [`resource`](crate::resource), [`signal`](crate::signal), [`label`](crate::label()), [`trace`](crate::trace) | nothing | nothing |
 //!
 //! **No `static`s.** No constructor is `const`: a model makes what it uses, in each run anew. A `static` of a primitive
