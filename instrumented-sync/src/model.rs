@@ -48,6 +48,7 @@
 //! | [`RaceCell`](crate::cell::RaceCell) | this crate's, on loom's cell: tells of races | on std's |
 //! | [`read_of!`](crate::read_of), [`write_of!`](crate::write_of), [`free_of!`](crate::free_of) | nothing | nothing |
 //! | [`Semaphore`](crate::Semaphore), [`Latch`](crate::Latch), [`ReentrantLock`](crate::ReentrantLock), [`UpgradableRwLock`](crate::UpgradableRwLock), [`mpmc`](crate::mpmc), [`task`](crate::task) | this crate's, on the above | the same |
+//! | [`tracked::Arc`](crate::tracked::Arc) | std's `Arc` in another form: dropping the last orders nothing, leaks are not seen | the same, and it orders |
 //! | [`resource`](crate::resource), [`signal`](crate::signal), [`label`](crate::label()), [`trace`](crate::trace) | nothing | nothing |
 //!
 //! **No `static`s.** No constructor is `const`: a model makes what it uses, in each run anew. A `static` of a primitive

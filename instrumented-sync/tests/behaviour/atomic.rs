@@ -199,7 +199,7 @@ fn threads_count_together() {
     const N_THREADS: usize = 4;
     const ROUNDS: usize = 2000;
     let (added, updated, max, locked) =
-        (AtomicUsize::new(0), AtomicI64::new(0), AtomicU32::new(0), AtomicBool::new(false));
+        (AtomicUsize::new(0), AtomicUsize::new(0), AtomicU32::new(0), AtomicBool::new(false));
     // Behind the lock that `locked` is; each round finds what the one before it left.
     let guarded = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -221,7 +221,7 @@ fn threads_count_together() {
         }
     });
     assert_eq!(added.into_inner(), N_THREADS * ROUNDS);
-    assert_eq!(updated.into_inner(), (N_THREADS * ROUNDS) as i64);
+    assert_eq!(updated.into_inner(), N_THREADS * ROUNDS);
     assert_eq!(max.into_inner(), (N_THREADS * ROUNDS - 1) as u32);
     assert_eq!(guarded.into_inner(), N_THREADS * ROUNDS);
 }

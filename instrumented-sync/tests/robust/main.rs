@@ -14,6 +14,7 @@
 mod support;
 
 mod access;
+mod atomic;
 mod channels;
 mod directory;
 mod drain;
@@ -35,6 +36,9 @@ const ROLES: &[(&str, fn())] = &[
     ("access::forks", access::forks),
     ("access::interrupted", access::interrupted),
     ("access::many_threads", access::many_threads),
+    ("atomic::forks", atomic::forks),
+    ("atomic::interrupted", atomic::interrupted),
+    ("atomic::numbered", atomic::numbered),
     ("channels::made_before", channels::made_before),
     ("channels::made_here", channels::made_here),
     ("directory::goes_on", directory::goes_on),

@@ -1,6 +1,6 @@
 //! Atomic variables, fences, and what is published at an address.
 
-use crate::{Trace, record, spawn};
+use crate::{Trace, record, rules, spawn};
 use instrumented_sync::{
     Mutex,
     atomic::{
@@ -12,8 +12,8 @@ use instrumented_sync::{
     trace::{acquired, released},
     tracked,
 };
-use std::{collections::BTreeMap, hint::black_box, ptr::null_mut};
-use trace_format::{Event, Flags, Kind, Order, stripe};
+use std::{hint::black_box, ptr::null_mut};
+use trace_format::{Event, Flags, Kind, Order};
 
 /// The kinds of events on memory.
 fn is_on_memory(event: &Event) -> bool {
@@ -31,38 +31,10 @@ fn shapes(events: &[Event]) -> Vec<(Kind, Order, u64)> {
     events.iter().map(|event| (event.kind(), event.flags().order(), event.flags().n_bytes())).collect()
 }
 
-/// In each stripe what is written is numbered without a hole, and nobody loads what was not written.
-///
-/// Some versions may be uncertain: of threads that the system stops at the wrong moment for long.
+/// Versions fit together, and nearly all are certain: those are not where the system stops a thread at the wrong moment for long.
 fn check_versions(trace: &Trace) {
-    let is_uncertain = |event: &&Event| event.is_at_address() && event.flags().has(Flags::UNCERTAIN);
-    let n_uncertain = trace.events().filter(|event| is_uncertain(&event)).count();
+    let n_uncertain = rules::check_versions(trace);
     assert!(n_uncertain * 100 <= trace.events().count(), "{n_uncertain} versions are not certain");
-    let mut written: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
-    let mut seen: BTreeMap<usize, u64> = BTreeMap::new();
-    for thread in &trace.threads {
-        let mut latest: BTreeMap<usize, u64> = BTreeMap::new();
-        for event in thread.events.iter().filter(|event| event.is_at_address() && !is_uncertain(event)) {
-            let stripe = stripe::of(event.address());
-            let version = event.beside();
-            let before = latest.insert(stripe, version).unwrap_or(0);
-            if matches!(event.kind(), Kind::ATOMIC_LOAD | Kind::OBSERVE) {
-                assert!(version >= before, "{event:?} behind version {before}");
-                let max = seen.entry(stripe).or_default();
-                *max = version.max(*max);
-            } else {
-                assert!(version > before, "{event:?} behind version {before}");
-                written.entry(stripe).or_default().push(version);
-            }
-        }
-    }
-    for versions in written.values_mut() {
-        versions.sort_unstable();
-        assert!(versions.iter().copied().eq(1..=versions.len() as u64), "{versions:?}");
-    }
-    for (stripe, version) in seen {
-        assert!(version <= written.get(&stripe).map_or(0, |versions| versions.len() as u64));
-    }
 }
 
 pub(crate) fn orderings() {

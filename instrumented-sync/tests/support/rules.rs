@@ -2,7 +2,7 @@
 
 use super::{Thread, Trace};
 use std::collections::{BTreeMap, BTreeSet};
-use trace_format::{Event, Flags, Kind, Mode};
+use trace_format::{Event, Flags, Kind, Mode, stripe};
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -187,4 +187,44 @@ fn check_arrivals(trace: &Trace) {
             assert_eq!(Some(n), capacities.get(&notify.object()), "{notify:?} came early or late");
         }
     }
+}
+
+/// Kinds of events with a version.
+const VERSIONED: [Kind; 5] = [Kind::ATOMIC_LOAD, Kind::ATOMIC_STORE, Kind::ATOMIC_RMW, Kind::PUBLISH, Kind::OBSERVE];
+
+/// In each stripe what is written is numbered without a hole from 1, a thread's versions rise, and nobody loads what was not
+/// written. Returns how many events have versions that are not certain, of which none of this holds.
+pub(crate) fn check_versions(trace: &Trace) -> usize {
+    let mut written: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
+    let mut loaded: BTreeMap<usize, u64> = BTreeMap::new();
+    let mut n_uncertain = 0;
+    for thread in &trace.threads {
+        let mut latest: BTreeMap<usize, u64> = BTreeMap::new();
+        let is_versioned = |event: &&Event| VERSIONED.contains(&event.kind());
+        for event in thread.events.iter().filter(is_versioned) {
+            if event.flags().has(Flags::UNCERTAIN) {
+                n_uncertain += 1;
+                continue;
+            }
+            let (stripe, version) = (stripe::of(event.address()), event.beside());
+            let before = latest.insert(stripe, version).unwrap_or(0);
+            if matches!(event.kind(), Kind::ATOMIC_LOAD | Kind::OBSERVE) {
+                assert!(version >= before, "{event:?} behind version {before}");
+                let max = loaded.entry(stripe).or_default();
+                *max = version.max(*max);
+            } else {
+                assert!(version > before, "{event:?} behind version {before}");
+                written.entry(stripe).or_default().push(version);
+            }
+        }
+    }
+    for (stripe, version) in loaded {
+        let n_written = written.get(&stripe).map_or(0, Vec::len) as u64;
+        assert!(version <= n_written, "version {version} was seen of {n_written}");
+    }
+    for versions in written.values_mut() {
+        versions.sort_unstable();
+        assert!(versions.iter().copied().eq(1..=versions.len() as u64), "{:?}", gaps(versions));
+    }
+    n_uncertain
 }

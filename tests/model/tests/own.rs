@@ -4,7 +4,7 @@ mod support;
 
 use instrumented_sync::{
     Arc, Latch, Mutex, ReentrantLock, Semaphore, UpgradableGuard, UpgradableRwLock, label, model, mpmc, resource,
-    signal, task, thread,
+    signal, task, thread, trace, tracked,
 };
 use std::time::Duration;
 
@@ -125,6 +125,10 @@ fn annotations_are_nothing() {
         drop(resource.request(resource::Mode::Exclusive).acquired());
         label(&Latch::new(1), "ready");
         assert_eq!(signal::section(15, || 1), 1);
+        trace::released("done");
+        trace::acquired("done");
+        let shared = tracked::Arc::new(1);
+        assert_eq!((*tracked::Arc::clone(&shared), tracked::Arc::strong_count(&shared)), (1, 1));
     });
 }
 
