@@ -182,6 +182,19 @@ const NOT_KNOWN_TO: &[(&str, &[&str])] = &[
     ("detector/src/model", &["crate::analysis", "crate::graph", "crate::render", "std::fs"]),
     ("detector/src/merge", &["crate::analysis", "crate::graph", "crate::render", "std::fs"]),
     ("detector/src/source", &["crate::analysis", "crate::graph", "crate::render", "crate::model::"]),
+    (
+        "detector/src/race",
+        &[
+            "crate::render",
+            "crate::source",
+            "crate::analysis",
+            "crate::graph",
+            "crate::model",
+            "crate::merge",
+            "crate::prediction",
+            "crate::finding",
+        ],
+    ),
     ("detector/src/watch", &["crate::cli", "crate::render", "crate::analysis", "crate::model", "crate::merge"]),
     ("detector/src/finding", &["crate::"]),
 ];

@@ -135,13 +135,31 @@ fn measure_clocks(directory: &Path) {
         "| 1 M operations, all about locks | vectors that are shared (the detector's) | vectors that are copied | tree clocks |"
     );
     println!("|---|---|---|---|");
-    for (n_threads, n_locks) in [(8, 64), (64, 64), (64, 512), (256, 64), (256, 2048)] {
-        let path = directory.join("clocks.std");
-        generate::write(Shape { n_threads, n_locks, sync_permille: 1000, ..SCALE }, &path).unwrap();
+    let path = directory.join("clocks.std");
+    let measure = |name: &str| {
         let [shared, copied, trees, _] = medians("clocks", &path);
         let [shared, copied, trees] = [shared, copied, trees].map(ms);
-        println!("| {n_threads} threads, {n_locks} locks | {shared} | {copied} | {trees} |");
+        println!("| {name} | {shared} | {copied} | {trees} |");
+    };
+    for (n_threads, n_locks) in [(8, 64), (64, 64), (64, 512), (256, 64), (256, 2048)] {
+        generate::write(Shape { n_threads, n_locks, sync_permille: 1000, ..SCALE }, &path).unwrap();
+        measure(&format!("{n_threads} threads, {n_locks} locks"));
     }
+    for n_threads in [8, 64, 256] {
+        std::fs::write(&path, pairs(n_threads)).unwrap();
+        measure(&format!("{n_threads} threads, a lock for each two of them"));
+    }
+}
+
+/// A trace in which threads never know more of others than one of them, which is what tree clocks like best.
+fn pairs(n_threads: u64) -> String {
+    let mut random = generate::Random(n_threads);
+    let section = |_| {
+        let thread = random.below(n_threads);
+        let (thread, lock) = (thread + 1, thread / 2);
+        format!("T{thread}|acq(L{lock})|1\nT{thread}|rel(L{lock})|2\n")
+    };
+    (0..SCALE.n_operations / 2).map(section).collect()
 }
 
 /// Of each figure that a child writes the median.

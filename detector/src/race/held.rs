@@ -44,10 +44,8 @@ impl HeldSets {
     pub(super) fn acquire(&mut self, at: Point, lock: u32, mode: Mode) {
         let set = self.of(at.thread);
         let is_upgraded = |held: Held| held.lock == lock && held.mode == Mode::Upgradable;
-        let set = match self.change(set, &is_upgraded, Some(mode)) {
-            Some(upgraded) if mode == Mode::Exclusive => upgraded,
-            _ => self.add(set, Held { lock, mode, place: at.place }),
-        };
+        let upgraded = if mode == Mode::Exclusive { self.change(set, is_upgraded, Some(mode)) } else { None };
+        let set = upgraded.unwrap_or_else(|| self.add(set, Held { lock, mode, place: at.place }));
         *entry(&mut self.threads, at.thread) = set;
     }
 
@@ -63,23 +61,32 @@ impl HeldSets {
         let set = self.of(thread);
         let exact = |held: Held| held.lock == lock && was.is_none_or(|was| held.mode == was);
         let any = |held: Held| held.lock == lock;
-        if let Some(set) = self.change(set, &exact, is).or_else(|| self.change(set, &any, is)) {
+        if let Some(set) = self.change(set, exact, is).or_else(|| self.change(set, any, is)) {
             *entry(&mut self.threads, thread) = set;
         }
     }
 
     /// The set in which the lock acquired last for which `is_it` holds is in another mode, or is missing.
-    fn change(&mut self, set: u32, is_it: &dyn Fn(Held) -> bool, mode: Option<Mode>) -> Option<u32> {
-        let (mut outer, mut inner) = (set, Vec::new());
-        loop {
+    #[inline]
+    fn change(&mut self, set: u32, is_it: impl Fn(Held) -> bool, mode: Option<Mode>) -> Option<u32> {
+        let (mut outer, mut inner) = (set, 0);
+        let held = loop {
             let (rest, held) = self.get(outer)?;
             outer = rest;
             if is_it(held) {
-                inner.extend(mode.map(|mode| Held { mode, ..held }));
-                return Some(inner.into_iter().rev().fold(outer, |outer, held| self.add(outer, held)));
+                break held;
             }
-            inner.push(held);
-        }
+            inner += 1;
+        };
+        let changed = mode.map_or(outer, |mode| self.add(outer, Held { mode, ..held }));
+        Some(if inner == 0 { changed } else { self.add_inner(changed, set, inner) })
+    }
+
+    /// A set with those locks of another one that were acquired last.
+    #[cold]
+    fn add_inner(&mut self, to: u32, of: u32, n: usize) -> u32 {
+        let list = self.list(of);
+        list[list.len() - n..].iter().fold(to, |outer, held| self.add(outer, *held))
     }
 
     fn get(&self, set: u32) -> Option<(u32, Held)> {

@@ -87,10 +87,7 @@ fn edges_to(run: &Run, to: usize) -> Vec<(usize, usize)> {
 
 /// Whether an acquire of a lock comes after this.
 fn is_released_for(what: What, lock: u32, mode: Mode) -> bool {
-    let (released, was) = match what {
-        What::Release(released, was) | What::Downgrade(released, was, _) => (released, was),
-        _ => return false,
-    };
+    let (What::Release(released, was) | What::Downgrade(released, was, _)) = what else { return false };
     released == lock && (was == Mode::Exclusive || matches!(mode, Mode::Exclusive | Mode::Upgradable))
 }
 
