@@ -13,6 +13,7 @@ use detector::{
     identity::identify,
     model::{Model, Object, ObjectId, Process, ProcessId, Site, SiteId, Spot, Thread, ThreadId},
     render::{Format, render, render_explained},
+    suppress::Suppressions,
     symbolize::Symbolizer,
 };
 use reports::{race, report};
@@ -242,6 +243,58 @@ fn memory_without_a_name_is_called_by_where_it_is_used() {
         ]
     );
     insta::assert_snapshot!(scene.human(race));
+}
+
+#[test]
+fn what_orders_threads_is_called_by_its_kind() {
+    let mut scene = Scene::new();
+    let race = scene.race();
+    let [mutex, ready] = [(ObjectKind::Mutex, "m"), (ObjectKind::Atomic, "ready")]
+        .map(|(kind, label)| Some(scene.object(kind, "", Some(label))));
+    let mut lines = Vec::new();
+    for op in SyncOp::ALL {
+        for object in [mutex, None] {
+            let point = |thread, object| RawSyncPoint { thread: ThreadId(thread), op, object, at: None };
+            let last_sync = Some(RawSync { from: point(1, object), to: point(0, ready) });
+            let text = scene.human(RaceOf { last_sync, ..race.clone() });
+            let line = text.lines().find(|line| line.contains("the last that")).unwrap();
+            lines.push(format!("{}: {}", op.name(), line.split_once("`worker`: ").unwrap().1));
+        }
+    }
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn a_doubtful_schedule_is_shown_with_its_doubt() {
+    let mut scene = Scene::new();
+    let race = scene.race();
+    let mut steps: Vec<RawStep> = Vec::new();
+    for op in [Op::Read, Op::Write] {
+        for mode in
+            [None, Some("atomic"), Some("free")].into_iter().filter(|mode| op == Op::Write || *mode != Some("free"))
+        {
+            let (number, thread) = (steps.len() as u64 + 1, ThreadId(steps.len() as u32 % 2));
+            let object = (mode != Some("atomic")).then_some(ObjectId(0));
+            steps.push(RawStep { number, thread, op, mode, object, other: None, at: None });
+        }
+    }
+    let witness = Some(RawWitness { steps, n_operations: 3 });
+    let race = RaceOf { witness, doubt: "the trace does not say when `m` was held", ..race };
+    let found = scene.explained(vec![finding(race)]);
+    let text = render_explained(&report(found.clone()), &found[0], 140, false);
+    assert!(text.contains("= note: possible: a schedule of 3 of its operations was replayed"), "{text}");
+    insta::assert_snapshot!(text.split_once("\n\n").unwrap().1);
+}
+
+#[test]
+fn a_race_that_is_allowed_is_not_reported() {
+    let directory = tempfile::tempdir().unwrap();
+    let found = identify(vec![race()]);
+    let config = format!("[[allow]]\nid = \"{}\"\nreason = \"a statistic\"\n", found[0].id);
+    fs::write(directory.path().join("deadlock-check.toml"), config).unwrap();
+    let suppressions = Suppressions::read(directory.path(), None, None).unwrap();
+    let (kept, n_suppressed, problems) = suppressions.apply(found);
+    assert_eq!((kept.len(), n_suppressed, problems), (0, 1, Vec::new()));
 }
 
 #[test]
