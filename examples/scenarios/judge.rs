@@ -6,7 +6,7 @@ use super::{
     record::{Record, Verdict},
 };
 use detector::{
-    finding::Certainty,
+    finding::{Certainty, Code},
     pipeline::{self, Races, Stopped},
 };
 use serde_json::{Value, json};
@@ -91,18 +91,27 @@ impl Judged {
         (!matches!(self.outcome, Outcome::Unsupported(_))).then(|| self.outcome != observed)
     }
 
-    /// What must never happen and has happened: silence about a run that hung, or the report of a hang of a program
-    /// that cannot hang. Data races are another matter, and so are programs of which the file leaves open whether they
-    /// may be reported: there wrong use of a primitive is not modelled as it really is.
+    /// What must never happen and has happened: silence about a run that hung, or about a program that races; or the report
+    /// of a hang of a program that cannot hang, or of a race of one that cannot race. Not of programs of which the file leaves
+    /// open whether they may be reported: there wrong use of a primitive is not modelled as it really is.
     pub(crate) fn broken_rule(&self) -> Option<&'static str> {
-        let is_reported = self.findings.iter().any(|(_, certainty)| *certainty >= Certainty::Possible);
-        let can_hang = self.verdict.verified.is_none_or(|verified| verified.hang_reachable);
+        let is_race = |code: &str| code == Code::DataRace.name();
+        let reported = |of_race: bool| {
+            let mut grave = self.findings.iter().filter(|(_, certainty)| *certainty >= Certainty::Possible);
+            grave.any(|(code, _)| is_race(code) == of_race)
+        };
         let is_open = self.verdict.grade.as_deref() == Some("may_report")
             && !self.findings.iter().any(|(_, certainty)| *certainty >= Certainty::Proven);
+        let can_hang = self.verdict.verified.is_none_or(|verified| verified.hang_reachable);
+        let can_race = self.verdict.verified.is_none_or(|verified| verified.race_reachable);
+        let must_race = self.verdict.kind.as_deref() == Some("data_race");
         match self.outcome {
-            _ if self.verdict.kind.as_deref() == Some("data_race") => None,
-            Outcome::Hung if !is_reported => Some("hung, and was not reported"),
-            Outcome::Completed if !can_hang && is_reported && !is_open => Some("cannot hang, and was reported"),
+            Outcome::Unsupported(_) => None,
+            Outcome::Hung if !reported(false) => Some("hung, and was not reported"),
+            Outcome::Completed if must_race && !reported(true) => Some("races, and was not reported"),
+            _ if is_open => None,
+            Outcome::Completed if !can_hang && reported(false) => Some("cannot hang, and was reported to"),
+            _ if !can_race && reported(true) => Some("cannot race, and was reported to"),
             _ => None,
         }
     }

@@ -1,7 +1,8 @@
-//! Where a variable lives: in the lock that guards it, if there is one, or in an atomic.
+//! Where a variable lives: in the lock that guards it, if there is one, or on its own.
 //!
 //! In Rust a variable that several threads use is either the data of a lock or shared on its own. A program says
-//! which by what it holds at each access.
+//! which by what it holds at each access. A variable that decides nothing, which is read and written and no more, is on its own
+//! in any case: of the data of a lock it is not known whether whoever writes it looks at it first.
 
 use super::record::{Op, Scenario};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,8 @@ struct Access {
     object: String,
     writes: bool,
     atomic: bool,
+    /// Whether the program goes on according to what it finds, or gives it to who does.
+    decides: bool,
     holds: BTreeSet<Hold>,
 }
 
@@ -44,6 +47,9 @@ fn common_guard(accesses: &[Access]) -> Option<String> {
         let alone = access.holds.contains(&(lock.to_owned(), true));
         !access.atomic && (alone || (!access.writes && access.holds.contains(&(lock.to_owned(), false))))
     };
+    if !accesses.iter().any(|access| access.decides) {
+        return None;
+    }
     let candidates = accesses.first()?.holds.iter().map(|(lock, _)| lock);
     candidates.into_iter().find(|lock| accesses.iter().all(|access| is_guarded_by(access, lock))).cloned()
 }
@@ -54,9 +60,10 @@ fn accesses(ops: &[Op]) -> Vec<Access> {
     let mut found = Vec::new();
     for op in ops {
         let object = op.word(1).to_owned();
+        let decides = !["read", "write"].contains(&op.name());
         let mut access = |object: &str, writes, atomic| {
             let holds = held.iter().cloned().collect();
-            found.push(Access { object: object.to_owned(), writes, atomic, holds });
+            found.push(Access { object: object.to_owned(), writes, atomic, decides, holds });
         };
         match op.name() {
             "read" | "skip_if" => access(&object, false, false),

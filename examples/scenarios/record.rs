@@ -66,6 +66,9 @@ pub(crate) struct Verdict {
 pub(crate) struct Verified {
     /// Whether one of them hangs.
     pub(crate) hang_reachable: bool,
+    /// Whether two accesses race in one of them.
+    #[serde(default)]
+    pub(crate) race_reachable: bool,
 }
 
 /// A line of the file.

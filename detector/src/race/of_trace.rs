@@ -48,7 +48,6 @@ impl<'a> Recorded<'a> {
     pub fn pass<O: Operations>(&self, operations: &mut O) -> Passed {
         let first = FirstPass::new(self.file);
         let n_objects = first.objects.len() as u32;
-        let n_parts = self.memory.len() as u32;
         let mut driver = Driver {
             operations,
             recorded: self,
@@ -57,8 +56,7 @@ impl<'a> Recorded<'a> {
             threads: first.threads.iter().copied().zip(0..).collect(),
             arrived: Vec::new(),
             tasks: FxHashMap::default(),
-            variables: (n_objects..n_objects + n_parts).collect(),
-            n_variables: n_objects + n_parts,
+            first_part: n_objects,
             passed: Passed::default(),
         };
         let merged = merge::run(self.file, first, &mut driver);
@@ -115,9 +113,8 @@ struct Driver<'a, O: Operations> {
     arrived: Vec<(u32, O::Mark)>,
     /// What tasks that do not run have behind them.
     tasks: FxHashMap<u32, O::Mark>,
-    /// By part of the memory: the variable that it is now.
-    variables: Vec<u32>,
-    n_variables: u32,
+    /// The variable of the first part of marked memory; before it come those of objects.
+    first_part: u32,
     passed: Passed,
 }
 
@@ -180,14 +177,12 @@ impl<O: Operations> Driver<'_, O> {
             return;
         }
         for part in self.recorded.memory.parts(event) {
-            let variable = self.variables[part];
+            let variable = self.first_part + part as u32;
             self.passed.objects.entry(variable).or_insert(object);
             let access = Access { at, variable, kind };
             if event.kind() == Kind::CELL_FREE {
                 self.passed.frees = true;
                 self.operations.free(access);
-                self.variables[part] = self.n_variables;
-                self.n_variables = self.n_variables.saturating_add(1);
             } else {
                 self.operations.access(access);
             }
@@ -220,8 +215,9 @@ impl<O: Operations> Driver<'_, O> {
             _ => return self.operations.load(at, object, Ordering::Acquire),
         };
         for part in self.recorded.memory.parts(event) {
-            self.passed.objects.entry(self.variables[part]).or_insert(object);
-            self.operations.access(Access { at, variable: self.variables[part], kind: does });
+            let variable = self.first_part + part as u32;
+            self.passed.objects.entry(variable).or_insert(object);
+            self.operations.access(Access { at, variable, kind: does });
         }
     }
 
