@@ -15,6 +15,8 @@ pub(crate) enum Bulk {
     Guarded,
     /// Half of it is anybody's, and often read: threads learn of each other all the time.
     Shared,
+    /// Half of it is anybody's, and only written: threads know of each other what sections of locks say.
+    Written,
     /// Each thread in its turn writes what all write, between sections of locks that only two threads take. Nobody reads.
     Phases,
 }
@@ -52,7 +54,7 @@ pub(crate) fn write(shape: Shape, path: &Path) -> io::Result<()> {
         trace.line(0, "fork", format_args!("T{thread}"), thread)?;
     }
     match shape.bulk {
-        Bulk::Guarded | Bulk::Shared => trace.bulk()?,
+        Bulk::Guarded | Bulk::Shared | Bulk::Written => trace.bulk()?,
         Bulk::Phases => trace.phases()?,
     }
     trace.patterns()?;
@@ -120,7 +122,8 @@ impl Trace {
     fn access(&mut self, thread: u64, lock: Option<u64>) -> io::Result<()> {
         let kind = if self.random.below(10) < 3 { "w" } else { "r" };
         let place = 2_000 + self.random.below(PLACES);
-        if self.shape.bulk == Bulk::Shared && self.random.below(2) == 0 {
+        if self.shape.bulk != Bulk::Guarded && self.random.below(2) == 0 {
+            let kind = if self.shape.bulk == Bulk::Written { "w" } else { kind };
             let variable = self.random.below(self.shape.n_variables);
             return self.line(thread, kind, format_args!("S{variable}"), 4_000 + place % SHARED_PLACES);
         }

@@ -58,7 +58,7 @@ fn public_traces_have_the_races_that_they_are_known_for() {
 fn made(resource: Resource, operations: &[(u32, Kind, u32)]) -> History {
     let mut history = History::default();
     history.resources.kinds.push(resource);
-    for name in ["0", "1"] {
+    for name in ["0", "1", "2"] {
         history.threads.number(name);
         history.locks.number(name);
         history.variables.number(name);
@@ -106,6 +106,11 @@ fn what_others_give_is_waited_for() {
     assert_eq!(found(&made(Resource::Permits(0), &before)), [[1, 3]]);
     let behind = [(0, Kind::Write, 0), (0, Kind::Give, 0), (1, Kind::Take, 0), (1, Kind::Write, 0)];
     assert_eq!(found(&made(Resource::Permits(0), &behind)), [] as [[u32; 2]; 0]);
+    // The second of two writes is behind what is given.
+    let both = [(0, Kind::Write, 0), (0, Kind::Give, 0), (0, Kind::Write, 0), (1, Kind::Take, 0), (1, Kind::Write, 0)];
+    let mut both = made(Resource::Permits(0), &both);
+    both.operations[2].place = 0;
+    assert_eq!(found(&both), [[2, 4]]);
 }
 
 #[test]
@@ -130,7 +135,7 @@ fn what_runs_before_a_thread_is_started_races_with_nothing_in_it() {
     let history = made(Resource::Opaque, &operations);
     assert_eq!(found(&history), [[2, 3]]);
     let races = prediction::races(&history, &|_| true, WORK_MAX);
-    assert_eq!(races.found[0].schedule, Schedule::InOrder(vec![2, 0]), "the fork, and what is before it");
+    assert_eq!(races.found[0].schedule, Schedule::InOrder(vec![2, 0, 0]), "the fork, and what is before it");
 }
 
 #[test]
@@ -139,6 +144,26 @@ fn a_lock_that_another_thread_releases_keeps_nothing_apart() {
     let operations =
         [(0, Kind::Acquire, 0), (1, Kind::Release, 0), (0, Kind::Write, 0), (1, Kind::Acquire, 0), (1, Kind::Write, 0)];
     assert_eq!(found(&made(Resource::Opaque, &operations)), [[2, 4]]);
+}
+
+#[test]
+fn what_another_thread_sees_between_two_writes_tells_them_apart() {
+    // The third thread's section has to end before the second one's; it began before the first write, and sees what was written
+    // between the first and the second.
+    let operations = [
+        (2, Kind::Acquire, 0),
+        (2, Kind::Write, 2),
+        (0, Kind::Read, 2),
+        (0, Kind::Write, 0),
+        (0, Kind::Write, 1),
+        (0, Kind::Write, 0),
+        (2, Kind::Read, 1),
+        (2, Kind::Release, 0),
+        (1, Kind::Acquire, 0),
+        (1, Kind::Release, 0),
+        (1, Kind::Write, 0),
+    ];
+    assert_eq!(found(&made(Resource::Opaque, &operations)), [[5, 10]]);
 }
 
 #[test]

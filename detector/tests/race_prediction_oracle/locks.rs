@@ -13,14 +13,15 @@ use detector::{
 use std::collections::BTreeSet;
 
 /// Each operation at a place of its own, so that each pair of accesses is told of.
-fn apart(mut history: History) -> History {
+pub(crate) fn apart(mut history: History) -> History {
     for index in 0..history.operations.len() {
         history.operations[index].place = history.places.number(&format!("at {index}"));
     }
     history
 }
 
-fn pairs(history: &History) -> Pairs {
+/// The races that are told of.
+pub(crate) fn pairs(history: &History) -> Pairs {
     let races = prediction::races(history, &|_| true, WORK_MAX);
     assert!(!races.is_cut_short, "a small history is gone over to its end");
     assert_eq!(races.failed, [], "a schedule does not survive its replay:\n{}", text(history));
@@ -28,9 +29,10 @@ fn pairs(history: &History) -> Pairs {
 }
 
 /// Places of two accesses, and what they do.
-type Group = [(u32, Kind); 2];
+pub(crate) type Group = [(u32, Kind); 2];
 
-fn groups(history: &History, pairs: &Pairs) -> BTreeSet<Group> {
+/// What pairs of accesses are by their places.
+pub(crate) fn groups(history: &History, pairs: &Pairs) -> BTreeSet<Group> {
     let group = |pair: &[usize; 2]| {
         let mut group = pair.map(|index| (history.operations[index].place, history.operations[index].kind));
         group.sort_unstable();

@@ -4,6 +4,7 @@
 
 mod happens_before;
 mod locks;
+mod pairwise;
 mod resources;
 
 #[path = "../prediction_oracle/explorer.rs"]

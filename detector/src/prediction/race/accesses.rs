@@ -160,11 +160,9 @@ impl Collecting<'_> {
             let (lt, clock) = self.pass.now(thread);
             self.moves.entry(target).or_default().push((index, kind, Event { thread, lt, clock }));
         }
-        match kind {
-            Kind::Acquire => self.held[thread as usize] = NONE,
-            // It may have been another one's.
-            Kind::Release => self.held.fill(NONE),
-            _ => {}
+        // A hold that another thread ends is not among those that are looked at.
+        if matches!(kind, Kind::Acquire | Kind::Release) {
+            self.held[thread as usize] = NONE;
         }
         if self.orders(index, operation) {
             self.classes[thread as usize] = self.n_classes;
