@@ -36,8 +36,8 @@ pub trait Operations {
 
     /// Reads or writes a variable.
     fn access(&mut self, access: Access);
-    /// A write, behind which the variable is forgotten: what has its number later is something else.
-    fn free(&mut self, access: Access);
+    /// The variable is forgotten: what has its number from here on is something else.
+    fn forget(&mut self, variable: u32);
     /// Acquires a lock, or upgrades what the thread holds of it (to [`Mode::Exclusive`]).
     fn acquire(&mut self, at: Point, lock: u32, mode: Mode);
     /// Releases what the thread holds of a lock.

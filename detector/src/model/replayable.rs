@@ -112,7 +112,8 @@ pub fn replayable(
         operations: Vec::with_capacity(usize::try_from(first.n_events).unwrap_or_default()),
         ..History::default()
     };
-    let mut writer = Writer::new(history, &numbering, Memory::of(file));
+    let memory = Memory::of(file);
+    let mut writer = Writer::new(history, &numbering, &memory);
     let merged = merge::run(file, first, &mut writer);
     if merged.n_gaps > 0 || file.header.lost > 0 {
         return Err("some of its events are missing");

@@ -245,9 +245,7 @@ impl Operations for Explainer {
         }
     }
 
-    fn free(&mut self, access: Access) {
-        self.access(access);
-    }
+    fn forget(&mut self, _variable: u32) {}
 
     fn acquire(&mut self, at: Point, lock: u32, mode: Mode) {
         self.real.acquire(at, lock, mode);

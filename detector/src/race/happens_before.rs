@@ -117,10 +117,8 @@ impl Operations for HappensBefore {
         }
     }
 
-    fn free(&mut self, access: Access) {
-        let access = Access { kind: Kind::Write, ..access };
-        self.check(access, Cell::new(access.at, self.held.of(access.at.thread)));
-        self.variables.forget(access.variable);
+    fn forget(&mut self, variable: u32) {
+        self.variables.forget(variable);
     }
 
     fn acquire(&mut self, at: Point, lock: u32, mode: Mode) {

@@ -3,7 +3,7 @@
 use super::{Access, Kind as Does, Operations, Ordering, Point};
 use crate::{
     merge::{self, FirstPass, Sink, Step},
-    source::{Memory, ProcessFile},
+    source::{Ends, Lying, Memory, ProcessFile},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use trace_format::{Event, Flags, Kind, Mode, ObjectKind, Order};
@@ -57,6 +57,7 @@ impl<'a> Recorded<'a> {
             arrived: Vec::new(),
             tasks: FxHashMap::default(),
             first_part: n_objects,
+            ends: Ends::new(&self.memory),
             passed: Passed::default(),
         };
         let merged = merge::run(self.file, first, &mut driver);
@@ -115,6 +116,7 @@ struct Driver<'a, O: Operations> {
     tasks: FxHashMap<u32, O::Mark>,
     /// The variable of the first part of marked memory; before it come those of objects.
     first_part: u32,
+    ends: Ends<'a>,
     passed: Passed,
 }
 
@@ -135,6 +137,7 @@ impl<O: Operations> Sink for Driver<'_, O> {
         }
         match event.kind() {
             Kind::ACQUIRE | Kind::RELEASE | Kind::UPGRADE | Kind::DOWNGRADE => self.lock(at, object, event),
+            _ if Ends::is_told(event) => self.ends.tell(thread, event),
             Kind::CELL_READ | Kind::CELL_WRITE | Kind::CELL_FREE => self.cell(at, object, event),
             Kind::ATOMIC_LOAD | Kind::ATOMIC_STORE | Kind::ATOMIC_RMW | Kind::PUBLISH | Kind::OBSERVE => {
                 self.atomic(at, object, event);
@@ -176,24 +179,38 @@ impl<O: Operations> Driver<'_, O> {
             self.operations.access(Access { at, variable: object, kind });
             return;
         }
-        for part in self.recorded.memory.parts(event) {
-            let variable = self.first_part + part as u32;
-            self.passed.objects.entry(variable).or_insert(object);
-            let access = Access { at, variable, kind };
-            if event.kind() == Kind::CELL_FREE {
-                self.passed.frees = true;
-                self.operations.free(access);
-            } else {
-                self.operations.access(access);
-            }
+        if event.kind() == Kind::CELL_FREE {
+            return self.end(at, object, event);
+        }
+        for variable in self.lying(at.thread, object, event) {
+            self.operations.access(Access { at, variable, kind });
         }
     }
 
-    fn atomic(&mut self, at: Point, object: u32, event: Event) {
-        // What stands at address 0 says which memory had ended by then, and orders nothing else.
-        if event.address() == 0 {
-            return;
+    /// Memory ends: that is a write of what was there. What comes next has the number of what was there before that.
+    fn end(&mut self, at: Point, object: u32, event: Event) {
+        self.passed.frees = true;
+        for variable in self.lying(at.thread, object, event) {
+            self.operations.access(Access { at, variable, kind: Does::Write });
         }
+        self.ends.end(at.thread, event);
+        for variable in self.lying(at.thread, object, event) {
+            self.operations.forget(variable);
+        }
+    }
+
+    /// The variables that an access of a thread is about. Of each part two are told apart: what lies there, and what was there
+    /// before, which some may still access.
+    fn lying(&mut self, thread: u32, object: u32, event: Event) -> Vec<u32> {
+        let variable = |lying: Lying| self.first_part + 2 * lying.part as u32 + (lying.n_ends & 1);
+        let variables: Vec<u32> = self.ends.accessed(thread, event).map(variable).collect();
+        for variable in &variables {
+            self.passed.objects.entry(*variable).or_insert(object);
+        }
+        variables
+    }
+
+    fn atomic(&mut self, at: Point, object: u32, event: Event) {
         if event.flags().has(Flags::UNCERTAIN) {
             self.passed.doubt = self.passed.doubt.or(Some(Doubt::Uncertain));
         }
@@ -214,9 +231,7 @@ impl<O: Operations> Driver<'_, O> {
             Kind::PUBLISH => return self.operations.rmw(at, object, Ordering::Release),
             _ => return self.operations.load(at, object, Ordering::Acquire),
         };
-        for part in self.recorded.memory.parts(event) {
-            let variable = self.first_part + part as u32;
-            self.passed.objects.entry(variable).or_insert(object);
+        for variable in self.lying(at.thread, object, event) {
             self.operations.access(Access { at, variable, kind: does });
         }
     }

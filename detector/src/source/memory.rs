@@ -34,7 +34,7 @@ impl Memory {
     }
 
     /// Of ranges in order.
-    fn cut(marked: &[(u64, u64)], atomics: &[(u64, u64)]) -> Self {
+    pub(super) fn cut(marked: &[(u64, u64)], atomics: &[(u64, u64)]) -> Self {
         let union = union(marked);
         let is_marked = |of: &&(u64, u64)| {
             let next = union.partition_point(|(_, end)| *end <= of.0);

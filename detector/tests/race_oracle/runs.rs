@@ -131,7 +131,10 @@ pub(crate) fn drive(run: &Run, operations: &mut impl Operations) {
         let mut departed = None;
         match *what {
             What::Access(variable, kind) => operations.access(access(variable, kind)),
-            What::Free(variable) => operations.free(access(variable, Kind::Write)),
+            What::Free(variable) => {
+                operations.access(access(variable, Kind::Write));
+                operations.forget(variable);
+            }
             What::Acquire(lock, mode) => operations.acquire(at, lock, mode),
             What::Release(lock, mode) => operations.release(at, lock, mode),
             What::Downgrade(lock, _, to) => operations.downgrade(at, lock, to),

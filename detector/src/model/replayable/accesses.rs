@@ -3,7 +3,7 @@
 use super::writer::Writer;
 use crate::{
     history::{Kind as Does, Operation},
-    source::Memory,
+    source::{Ends, Lying, Memory},
 };
 use rustc_hash::FxHashMap;
 use trace_format::{Event, Flags, Kind};
@@ -11,25 +11,18 @@ use trace_format::{Event, Flags, Kind};
 const UNCERTAIN: &str = "it has an operation on an atomic variable of which it is not known what it saw";
 
 /// Which variables are data that a program accesses without any lock.
-#[derive(Debug, Default)]
-pub(super) struct Accessed {
-    memory: Memory,
-    /// By part of the memory: the variable that it is now.
-    parts: Vec<u32>,
+#[derive(Debug)]
+pub(super) struct Accessed<'a> {
+    ends: Ends<'a>,
+    /// What lay in marked memory, as variables.
+    variables: FxHashMap<Lying, u32>,
     /// By variable the object that it is, or lies at.
     pub(super) objects: FxHashMap<u32, u32>,
 }
 
-impl Accessed {
-    /// Numbers the parts of the memory from `first_variable` on.
-    pub(super) fn new(memory: Memory, first_variable: u32) -> Self {
-        let parts = (first_variable..).take(memory.len()).collect();
-        Self { memory, parts, objects: FxHashMap::default() }
-    }
-
-    /// How many variables there are at first.
-    pub(super) fn len(&self) -> u32 {
-        self.parts.len() as u32
+impl<'a> Accessed<'a> {
+    pub(super) fn new(memory: &'a Memory) -> Self {
+        Self { ends: Ends::new(memory), variables: FxHashMap::default(), objects: FxHashMap::default() }
     }
 }
 
@@ -42,22 +35,25 @@ impl Writer<'_> {
             self.push_operation(Operation::new(thread, kind, object, event.site().0));
             return;
         }
-        for part in self.accessed.memory.parts(event) {
-            let variable = self.accessed.parts[part];
+        for lying in self.accessed.ends.accessed(thread, event).collect::<Vec<_>>() {
+            let next = self.n_variables;
+            let variable = *self.accessed.variables.entry(lying).or_insert(next);
+            self.n_variables = next.saturating_add(u32::from(variable == next));
             self.accessed.objects.entry(variable).or_insert(object);
             self.push_operation(Operation::new(thread, kind, variable, event.site().0));
-            if event.kind() == Kind::CELL_FREE {
-                self.accessed.parts[part] = self.n_variables;
-                self.n_variables = self.n_variables.saturating_add(1);
-            }
+        }
+        if event.kind() == Kind::CELL_FREE {
+            self.accessed.ends.end(thread, event);
         }
     }
 
     /// An operation on an atomic variable. In a schedule that counts it sees what it saw.
     pub(super) fn atomic(&mut self, thread: u32, object: u32, event: Event) {
-        // What stands at address 0 says which memory had ended by then, and orders nothing else. That there is room in a
-        // channel the rules of channels say.
-        if event.address() == 0 || is_room(event) {
+        if Ends::is_told(event) {
+            return self.accessed.ends.tell(thread, event);
+        }
+        // That there is room in a channel the rules of channels say.
+        if is_room(event) {
             return;
         }
         if event.flags().has(Flags::UNCERTAIN) {

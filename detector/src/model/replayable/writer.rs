@@ -51,9 +51,9 @@ pub(super) struct Writer<'a> {
     /// The thread of the latest step, and where that was.
     latest: (u32, u32),
     numbering: &'a Numbering,
-    /// One for each object, then one for each part of marked memory, then one for each mark.
+    /// One for each object, then one for each mark, and for what lay in marked memory.
     pub(super) n_variables: u32,
-    pub(super) accessed: Accessed,
+    pub(super) accessed: Accessed<'a>,
     pub(super) distrust: Option<&'static str>,
     pub(super) doubtful: FxHashMap<u32, &'static str>,
     threads: Vec<Thread>,
@@ -160,12 +160,11 @@ const fn is_wait(kind: Kind) -> bool {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(history: History, numbering: &'a Numbering, memory: Memory) -> Self {
+    pub(super) fn new(history: History, numbering: &'a Numbering, memory: &'a Memory) -> Self {
         let n_objects = numbering.ids.len() as u32;
-        let accessed = Accessed::new(memory, n_objects);
         Self {
-            n_variables: n_objects + accessed.len(),
-            accessed,
+            n_variables: n_objects,
+            accessed: Accessed::new(memory),
             threads: vec![Thread::default(); history.threads.len()],
             history,
             latest: (0, 0),

@@ -185,7 +185,8 @@ fn what_was_freed_is_something_else_later() {
     let mut run = plain();
     let free = |run: &mut Run, thread| {
         let at = run.at(thread);
-        run.found.free(Access { at, variable: DATA, kind: Kind::Write });
+        run.found.access(Access { at, variable: DATA, kind: Kind::Write });
+        run.found.forget(DATA);
     };
     run.write(0);
     free(&mut run, 0);

@@ -575,18 +575,16 @@ fn freed_too_early() {
     both(
         || {
             let node = head.load(Ordering::Acquire);
-            later(1);
-            if !node.is_null() {
-                unsafe { read_of!(*node) }; // first
-            }
+            later(4);
+            assert!(!node.is_null());
+            read_of!(*node); // first
         },
         || {
+            later(2);
             let node = head.swap(ptr::null_mut(), Ordering::AcqRel);
-            later(3);
-            unsafe {
-                free_of!(*node); // second
-                drop(Box::from_raw(node));
-            }
+            later(4);
+            free_of!(*node); // second
+            drop(unsafe { Box::from_raw(node) });
         },
     );
 }
