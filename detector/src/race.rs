@@ -5,6 +5,7 @@
 //! ([`Operations`]); what listens to it finds the races ([`HappensBefore`]) or explains those that were found ([`Explainer`]).
 //! Pure data in, data out: where a run comes from and what is told of a race is for others.
 
+mod by_epochs;
 mod chains;
 mod clocks;
 mod explain;
@@ -16,6 +17,7 @@ mod of_trace;
 mod synchronisation;
 mod variables;
 
+pub use by_epochs::count_by_epochs;
 pub use explain::{Done, Explainer, Explanation, Hop, LastSync, Repair, Step};
 pub use found::{RACES_MAX, Race, Races, Seen};
 pub use happens_before::{HappensBefore, Rule};

@@ -2,14 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "what a test cannot get, fails it")]
 
 use detector::{
-    history::{History, Kind},
     race::{self, Rule},
     source,
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::path::Path;
 
 /// Accesses that race with an earlier one, and places of these.
 type Count = (u64, u64);
@@ -47,7 +43,7 @@ fn public_traces_have_as_many_races_as_published() {
             (races.n_accesses, races.n_places)
         };
         assert_eq!(count(Rule::HappensBefore), plain, "{name}");
-        assert_eq!(by_epochs(&history), epochs, "{name}, by epochs");
+        assert_eq!(race::count_by_epochs(&history), epochs, "{name}, by epochs");
         assert_eq!(count(Rule::Schedulable), schedulable, "{name}, schedulable");
     }
 }
@@ -63,91 +59,5 @@ fn both_forms_of_a_trace_have_the_same_races() {
             (races.n_accesses, races.n_places, races.list.len())
         });
         assert_eq!(text, binary, "{name}");
-    }
-}
-
-type Clock = Vec<u64>;
-
-/// What an engine by epochs remembers of a variable's reads.
-enum Reads {
-    Last(usize, u64),
-    Shared(Clock),
-}
-
-/// The rule by which RAPID's engine by epochs counts: of writes it remembers the last one; of reads the last one, or of each
-/// thread one if they are not ordered, but none that raced; and where a write finds such a list, it forgets it.
-fn by_epochs(history: &History) -> Count {
-    let n = history.threads.len();
-    let mut threads: Vec<Clock> = (0..n).map(|own| (0..n).map(|other| u64::from(other == own)).collect()).collect();
-    let mut locks: BTreeMap<u32, Clock> = BTreeMap::new();
-    let mut writes: BTreeMap<u32, (usize, u64)> = BTreeMap::new();
-    let mut reads: BTreeMap<u32, Reads> = BTreeMap::new();
-    let (mut racy, mut places) = (0, BTreeSet::new());
-    for operation in &history.operations {
-        let (own, target) = (operation.thread as usize, operation.target);
-        let other = target as usize;
-        let after_write = |writes: &BTreeMap<u32, (usize, u64)>, clock: &Clock| {
-            writes.get(&target).is_none_or(|(writer, time)| *time <= clock[*writer])
-        };
-        let mut is_racy = false;
-        match operation.kind {
-            Kind::Acquire => join(&mut threads[own], locks.get(&target).map_or(&[], |clock| clock)),
-            Kind::Release => {
-                locks.insert(target, threads[own].clone());
-                threads[own][own] += 1;
-            }
-            Kind::Fork => {
-                let clock = threads[own].clone();
-                join(&mut threads[other], &clock);
-                threads[own][own] += 1;
-            }
-            Kind::Join => {
-                let clock = threads[other].clone();
-                join(&mut threads[own], &clock);
-            }
-            Kind::Read if !after_write(&writes, &threads[own]) => is_racy = true,
-            Kind::Read => note_read(&mut reads, target, own, &threads[own]),
-            Kind::Write => {
-                is_racy = !after_write(&writes, &threads[own]);
-                match reads.get(&target) {
-                    Some(Reads::Last(reader, time)) => is_racy |= *time > threads[own][*reader],
-                    Some(Reads::Shared(clock)) => {
-                        is_racy |= clock.iter().zip(&threads[own]).any(|(read, known)| read > known);
-                        reads.remove(&target);
-                    }
-                    None => {}
-                }
-                writes.insert(target, (own, threads[own][own]));
-            }
-            _ => {}
-        }
-        if is_racy {
-            racy += 1;
-            places.insert(operation.place);
-        }
-    }
-    (racy, places.len() as u64)
-}
-
-fn note_read(reads: &mut BTreeMap<u32, Reads>, variable: u32, own: usize, clock: &Clock) {
-    let now = clock[own];
-    let noted = match reads.remove(&variable) {
-        Some(Reads::Shared(mut shared)) => {
-            shared[own] = now;
-            Reads::Shared(shared)
-        }
-        Some(Reads::Last(reader, time)) if time > clock[reader] => {
-            let mut shared = vec![0; clock.len()];
-            (shared[reader], shared[own]) = (time, now);
-            Reads::Shared(shared)
-        }
-        _ => Reads::Last(own, now),
-    };
-    reads.insert(variable, noted);
-}
-
-fn join(clock: &mut Clock, other: &[u64]) {
-    for (own, other) in clock.iter_mut().zip(other) {
-        *own = (*own).max(*other);
     }
 }

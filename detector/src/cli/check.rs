@@ -16,7 +16,7 @@ pub(super) struct CheckArgs {
     /// RapidBin, compressed or not (`-` is the standard input), of which deadlocks are predicted.
     #[arg(value_name = "TRACE", required = true)]
     traces: Vec<PathBuf>,
-    /// Count data races by the rules that other tools have - happens-before, schedulable happens-before, sync-preserving -: for
+    /// Count data races by the rules that other tools have - happens-before, the same by epochs, schedulable happens-before, sync-preserving -: for
     /// each the accesses that race, and the places of the program at which there is one.
     #[arg(long)]
     count_races: bool,

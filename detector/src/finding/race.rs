@@ -194,6 +194,8 @@ pub struct RaceCount {
 pub enum RaceRule {
     /// Happens-before does not order them.
     HappensBefore,
+    /// The same, of what an engine by epochs remembers: the first race of each variable, and not all that come later.
+    ByEpochs,
     /// Nor does that a read sees the write that it saw: each of them is a race of its own, whatever raced before.
     Schedulable,
     /// A reordering that keeps the order of the critical sections in it brings them together.
@@ -202,12 +204,13 @@ pub enum RaceRule {
 
 impl RaceRule {
     /// Every rule, the one of least work first.
-    pub const ALL: [Self; 3] = [Self::HappensBefore, Self::Schedulable, Self::SyncPreserving];
+    pub const ALL: [Self; 4] = [Self::HappensBefore, Self::ByEpochs, Self::Schedulable, Self::SyncPreserving];
 
     /// The name in reports and JSON.
     pub const fn name(self) -> &'static str {
         match self {
             Self::HappensBefore => "happens-before",
+            Self::ByEpochs => "happens-before by epochs",
             Self::Schedulable => "schedulable happens-before",
             Self::SyncPreserving => "sync-preserving",
         }

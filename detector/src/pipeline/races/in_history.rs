@@ -45,10 +45,12 @@ const fn is_access(operation: &Operation) -> bool {
 /// The numbers that other tools give, rule by rule.
 fn counts(history: &History, schedulable: &Races) -> Vec<RaceCount> {
     let by_order = race::of_history(history, Rule::HappensBefore);
+    let (by_epochs, of_epochs) = race::count_by_epochs(history);
     let predicted = prediction::count(history, &|_| true, u64::MAX);
     let count = |rule, events, locations| RaceCount { rule, events, locations };
     vec![
         count(RaceRule::HappensBefore, by_order.n_accesses, by_order.n_places),
+        count(RaceRule::ByEpochs, by_epochs, of_epochs),
         count(RaceRule::Schedulable, schedulable.n_accesses, schedulable.n_places),
         count(RaceRule::SyncPreserving, predicted.operations as u64, predicted.places as u64),
     ]
