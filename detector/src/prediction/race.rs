@@ -41,6 +41,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 /// Schedules that are tried for one pair of places, of those that do not go through.
 const REFUSED_MAX: u32 = 4;
 
+/// Pairs of accesses that are looked for to be counted, of two places; what is known anyway is counted beyond.
+const COUNTED_MAX: u64 = 16;
+
 /// A data race with its schedule.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Race {
@@ -48,7 +51,8 @@ pub struct Race {
     pub accesses: [u32; 2],
     /// What happens before: after it both are the next operations of their threads. It was replayed.
     pub schedule: Schedule,
-    /// How many pairs of accesses at these places were seen to race by the way, at least.
+    /// How many pairs of accesses at these places were seen to race, as the closure says; there may be more, since few are looked
+    /// for.
     pub count: u64,
 }
 
@@ -155,14 +159,20 @@ impl Judge for Finder<'_> {
     fn asks(&self, first: &Access, second: &Access) -> bool {
         match self.groups.get(&group(first, second)) {
             None => true,
-            Some(State::Found(_)) => false,
+            Some(State::Found(at)) => self.races.found[*at].count < COUNTED_MAX,
             Some(State::Refused(n)) => *n < REFUSED_MAX,
         }
     }
 
     fn race(&mut self, first: &Access, second: &Access, before: &mut Closure<'_>) -> Verdict {
         let state = self.groups.entry(group(first, second)).or_insert(State::Refused(0));
-        let State::Refused(n_refused) = state else { return Verdict::Taken };
+        let n_refused = match state {
+            State::Refused(n) => n,
+            State::Found(at) => {
+                self.races.found[*at].count += 1;
+                return Verdict::Taken;
+            }
+        };
         let n_before = before.ideal().iter().map(|lt| u64::from(*lt)).sum::<u64>();
         if let Some(schedule) = self.proof.schedule(first, second, before) {
             let race = Race { accesses: [first.index, second.index], count: 1, schedule };

@@ -128,7 +128,7 @@ fn compare(which: usize, n: usize) -> Counts {
         counts.in_order += in_order.len();
         counts.found += found.len();
     }
-    println!("{name}: {n} histories, {counts:?}");
+    println!("{name}: {} histories, {counts:?}", n * times());
     counts
 }
 

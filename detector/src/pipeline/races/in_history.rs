@@ -2,7 +2,7 @@
 
 use super::{Found, Options, Terms, finding, predicted};
 use crate::{
-    analysis::{self, RawPlace},
+    analysis::{self, RawPlace, predicted::distrusted_lock},
     finding::{RaceCount, RaceRule, SyncOp},
     history::{History, Kind, Operation},
     model::{Model, Object, ObjectId, ProcessId, ThreadId, site_of, thread_object},
@@ -12,6 +12,9 @@ use crate::{
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 use trace_format::ObjectKind;
+
+const DISTRUSTED: &str =
+    "the trace does not say, or contradicts itself about, when some locks were held, which may order them";
 
 pub(super) fn find(model: &mut Cow<'_, Model>, history: &History, options: Options) -> Found {
     let mut found = Found::default();
@@ -31,7 +34,9 @@ pub(super) fn find(model: &mut Cow<'_, Model>, history: &History, options: Optio
     let n_accesses = history.operations.iter().filter(|operation| is_access(operation)).count();
     if options.predicts(n_accesses as u64) {
         let known = races.list.iter().map(predicted::key_of).collect();
-        let (told, problem) = predicted::find(history, &|_| true, &known, &mut terms, |_, _| None);
+        let (told, problem) = predicted::find(history, &|_| true, &known, &mut terms, |race, _| {
+            distrusted_lock(history, race.schedule.steps(history))
+        });
         found.findings.extend(told);
         found.problems.extend(problem);
     }
@@ -119,7 +124,8 @@ impl Terms for Own<'_, '_> {
     }
 
     fn doubt(&self, _race: &Race) -> String {
-        String::new()
+        let is_trusted = self.history.doubtful.is_empty() && self.history.flaws.is_empty();
+        (if is_trusted { "" } else { DISTRUSTED }).to_owned()
     }
 }
 
