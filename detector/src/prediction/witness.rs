@@ -119,6 +119,8 @@ struct Cut<'a, C> {
     /// Whether a thread is blocked, and whether a lock is what one of those wants: asked at each step.
     blocked: Vec<bool>,
     locks: Vec<bool>,
+    /// Whether these threads wait for nothing: each comes to an access of a race.
+    is_race: bool,
     /// What else these threads wait for.
     resources: FxHashSet<u32>,
     /// By lock, of threads that are blocked, and of locks that are wanted: the acquires that nothing has ended yet, oldest
@@ -150,6 +152,7 @@ impl<'a, C: Counts> Cut<'a, C> {
             counts,
             n_operations: 0,
             locks,
+            is_race: blocked.clone().all(|operation| operation.kind.target() == Target::Variable),
             resources,
             blocked: marked(history.threads.len(), blocked.map(|operation| operation.thread)),
             holds: FxHashMap::default(),
@@ -202,7 +205,7 @@ impl<'a, C: Counts> Cut<'a, C> {
     }
 
     fn acquire(&mut self, operation: &Operation, step: Step) {
-        let is_wanted = self.is_wanted(operation.target);
+        let is_wanted = self.is_context(operation);
         if is_wanted || self.is_blocked(operation.thread) {
             self.holds.entry(operation.target).or_default().push(step);
         }
@@ -223,7 +226,7 @@ impl<'a, C: Counts> Cut<'a, C> {
         let own = holds.iter().rposition(|hold| is_of(hold, Some(operation.thread)));
         let Some(at) = own.or_else(|| holds.iter().rposition(|hold| is_of(hold, None))) else { return };
         let acquire = holds.remove(at);
-        if self.is_wanted(operation.target) {
+        if self.is_context(operation) {
             self.add_context(Step { what: What::Ends(acquire.index), ..step });
         }
     }
@@ -278,8 +281,11 @@ impl<'a, C: Counts> Cut<'a, C> {
         self.blocked.get(thread as usize).copied().unwrap_or_default()
     }
 
-    fn is_wanted(&self, lock: u32) -> bool {
-        self.locks.get(lock as usize).copied().unwrap_or_default()
+    /// Whether the sections of a lock are shown: those of a lock that is wanted; of a race, which wants none, those of its
+    /// threads, which are what the run had in another order.
+    fn is_context(&self, operation: &Operation) -> bool {
+        let is_wanted = self.locks.get(operation.target as usize).copied().unwrap_or_default();
+        is_wanted || self.is_race && self.is_blocked(operation.thread)
     }
 
     fn add_context(&mut self, step: Step) {
