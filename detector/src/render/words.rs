@@ -40,6 +40,7 @@ pub(super) fn certainty(finding: &Finding) -> String {
     match (finding.code, finding.certainty) {
         // That something happened is the reason.
         (Code::DataRace, Certainty::Observed) => return format!("observed: in this run {}", finding.why),
+        (Code::DataRace, Certainty::Hazard) => return format!("hazard: perhaps no race: {}", finding.why),
         (Code::DataRace, Certainty::Possible) => return format!("possible: {}", finding.why),
         _ => {}
     }
