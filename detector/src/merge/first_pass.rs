@@ -26,6 +26,8 @@ pub struct FirstPass {
     pub(super) stripes: Vec<Lock>,
     /// Accesses of cells and of marked memory.
     pub n_accesses: u64,
+    /// Operations on atomic variables.
+    pub n_atomics: u64,
     pub(super) sections: Sections,
     /// By channel: how many senders are dropped in all.
     pub(super) sender_drops: FxHashMap<u32, u64>,
@@ -95,6 +97,7 @@ struct Counts {
     sections: Sections,
     stripes: stripes::Counts,
     n_accesses: u64,
+    n_atomics: u64,
     sender_drops: FxHashMap<u32, u64>,
     receiver_drops: FxHashMap<u32, u64>,
     rendezvous: FxHashSet<u32>,
@@ -116,6 +119,7 @@ impl Counts {
             sections: Sections::new(n_events_max),
             stripes: stripes::Counts::default(),
             n_accesses: 0,
+            n_atomics: 0,
             sender_drops: FxHashMap::default(),
             receiver_drops: FxHashMap::default(),
             rendezvous: FxHashSet::default(),
@@ -161,6 +165,7 @@ impl Counts {
 
     fn add_message(&mut self, event: Event, object: u32) {
         if stripes::is_ordered(event) {
+            self.n_atomics += 1;
             return self.stripes.add(event, &mut self.sections);
         }
         match (event.kind(), event.flags().handle()) {
@@ -200,6 +205,7 @@ impl Counts {
             locks,
             stripes,
             n_accesses: self.n_accesses,
+            n_atomics: self.n_atomics,
             has_shared,
             objects: self.objects,
             threads,

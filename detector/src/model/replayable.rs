@@ -30,6 +30,8 @@ pub struct Replayable {
     pub history: History,
     /// Events that it was made of.
     pub n_events: u64,
+    /// Whether operations on atomic variables are in it, if there were any.
+    pub has_atomics: bool,
     /// What its numbers stand for.
     numbering: Numbering,
     /// By variable that is data, accessed without any lock, the object that it is, or lies at.
@@ -40,6 +42,9 @@ pub struct Replayable {
 
 /// Why a process with too many events is not gone through again.
 pub const TOO_LONG: &str = "its process recorded more events than are gone through again";
+
+const TOO_MANY_ATOMICS: &str = "its process recorded more operations on atomic variables than are gone through again, of which one \
+                                may order its threads";
 
 /// How far up the line of a thread's starters its first one is looked for; a damaged trace may have a circle.
 const ANCESTORS_MAX: usize = 1024;
@@ -66,6 +71,9 @@ impl Replayable {
     /// Why a schedule, given by its steps, proves nothing: something in it is ordered by what was not recorded.
     pub fn doubt(&self, model: &Model, steps: impl Iterator<Item = u32>) -> Option<&'static str> {
         let process = model.processes.get(self.process.idx())?;
+        if !self.has_atomics {
+            return Some(TOO_MANY_ATOMICS);
+        }
         let mut is_in = vec![false; self.history.threads.len()];
         for index in steps {
             if let Some(why) = self.doubtful.get(&index) {
@@ -86,7 +94,8 @@ impl Replayable {
     }
 }
 
-/// The history of a process of a trace, of which `model` was built; why there is none, for people.
+/// The history of a process of a trace, of which `model` was built; why there is none, for people. Of one that has too many
+/// events, but would not have without its operations on atomic variables, these are left out, and nothing is proven by it.
 ///
 /// # Errors
 ///
@@ -99,21 +108,22 @@ pub fn replayable(
 ) -> Result<Replayable, &'static str> {
     let file = trace.processes.get(process.idx()).ok_or("its process is not in the trace")?;
     let first = FirstPass::new(file);
-    if first.n_events > n_events_max {
+    let has_atomics = first.n_events <= n_events_max;
+    let n_events = first.n_events - if has_atomics { 0 } else { first.n_atomics };
+    if n_events > n_events_max {
         return Err(TOO_LONG);
     }
-    let n_events = first.n_events;
     let n_threads = first.threads.len() as u32;
     let n_objects = first.objects.len() as u32;
     let numbering = Numbering::new(model, process, file, &first);
     let history = History {
         threads: Names::unnamed(n_threads),
         locks: Names::unnamed(n_objects),
-        operations: Vec::with_capacity(usize::try_from(first.n_events).unwrap_or_default()),
+        operations: Vec::with_capacity(usize::try_from(n_events).unwrap_or_default()),
         ..History::default()
     };
     let memory = Memory::of(file);
-    let mut writer = Writer::new(history, &numbering, &memory);
+    let mut writer = Writer::new(history, &numbering, &memory, has_atomics);
     let merged = merge::run(file, first, &mut writer);
     if merged.n_gaps > 0 || file.header.lost > 0 {
         return Err("some of its events are missing");
@@ -133,5 +143,5 @@ pub fn replayable(
     writer.history.variables = Names::unnamed(writer.n_variables);
     let Writer { history, doubtful, accessed, .. } = writer;
     let accessed = accessed.objects;
-    Ok(Replayable { history, n_events, numbering, accessed, doubtful })
+    Ok(Replayable { history, n_events, has_atomics, numbering, accessed, doubtful })
 }

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 /// The processes of a trace that were gone through again.
 pub(super) struct Replays<'a> {
     pub(super) trace: &'a Trace,
-    made: BTreeMap<ProcessId, Result<Replayable, &'static str>>,
+    /// Of each process those of which no earlier one was short enough.
+    made: BTreeMap<ProcessId, Vec<Result<Replayable, &'static str>>>,
 }
 
 impl<'a> Replays<'a> {
@@ -24,8 +25,15 @@ impl<'a> Replays<'a> {
         process: ProcessId,
         n_events_max: u64,
     ) -> Result<&Replayable, &'static str> {
-        let make = || model::replayable(self.trace, model, process, n_events_max);
-        let made = self.made.entry(process).or_insert_with(make).as_ref().map_err(|why| *why)?;
-        if made.n_events > n_events_max { Err(model::TOO_LONG) } else { Ok(made) }
+        let is_made = |made: &Result<Replayable, &str>| match made {
+            Ok(made) => made.n_events <= n_events_max,
+            Err(why) => *why != model::TOO_LONG,
+        };
+        let known = self.made.entry(process).or_default();
+        let place = known.iter().position(is_made).unwrap_or_else(|| {
+            known.push(model::replayable(self.trace, model, process, n_events_max));
+            known.len() - 1
+        });
+        known.get(place).ok_or(model::TOO_LONG)?.as_ref().map_err(|why| *why)
     }
 }

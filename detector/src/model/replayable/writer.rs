@@ -5,7 +5,7 @@ use crate::{
     history::{History, Kind as Does, Mode, Operation, Resource},
     merge::{NOTIFIES_MAX, Sink, Step},
     model::{Numbering, guarded::Data},
-    source::Memory,
+    source::{Ends, Memory},
 };
 use rustc_hash::FxHashMap;
 use trace_format::{Event, Flags, Kind, ObjectKind};
@@ -54,6 +54,7 @@ pub(super) struct Writer<'a> {
     /// One for each object, then one for each mark, and for what lay in marked memory.
     pub(super) n_variables: u32,
     pub(super) accessed: Accessed<'a>,
+    has_atomics: bool,
     pub(super) distrust: Option<&'static str>,
     pub(super) doubtful: FxHashMap<u32, &'static str>,
     threads: Vec<Thread>,
@@ -102,7 +103,9 @@ impl Sink for Writer<'_> {
             Kind::PASS => self.pass(thread, object, event),
             Kind::CELL_READ | Kind::CELL_WRITE | Kind::CELL_FREE => self.access(thread, object, event),
             Kind::ATOMIC_LOAD | Kind::ATOMIC_STORE | Kind::ATOMIC_RMW | Kind::PUBLISH | Kind::OBSERVE => {
-                self.atomic(thread, object, event);
+                if self.has_atomics || Ends::is_told(event) {
+                    self.atomic(thread, object, event);
+                }
             }
             // What was touched so far may have decided what the new thread does.
             Kind::FORK => self.touch_early(thread),
@@ -160,11 +163,12 @@ const fn is_wait(kind: Kind) -> bool {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(history: History, numbering: &'a Numbering, memory: &'a Memory) -> Self {
+    pub(super) fn new(history: History, numbering: &'a Numbering, memory: &'a Memory, has_atomics: bool) -> Self {
         let n_objects = numbering.ids.len() as u32;
         Self {
             n_variables: n_objects,
             accessed: Accessed::new(memory),
+            has_atomics,
             threads: vec![Thread::default(); history.threads.len()],
             history,
             latest: (0, 0),

@@ -6,7 +6,7 @@ use crate::{
     finding::{Certainty, Problem, RaceCount, RaceRule, SyncOp},
     history::Operation,
     merge::{AT_ADDRESS, FirstPass, NO_OBJECT},
-    model::{Model, Numbering, ObjectId, ProcessId, Replayable, ThreadId},
+    model::{self, Model, Numbering, ObjectId, ProcessId, Replayable, ThreadId},
     pipeline::{recorded as replayed_terms, replays::Replays},
     prediction::{self, witness::Counts},
     race::{Doubt, Explainer, HappensBefore, Passed, Point, Race, Races, Recorded, Rule},
@@ -56,7 +56,9 @@ pub(super) fn find(
     let mut terms = OfProcess { file, trace, numbering: &numbering, passed, events: FxHashMap::default(), model };
     found.findings = terms.tell(&recorded, &races);
     if options.predicts(n_accesses) {
-        let replayable = match replays.get(terms.model, process, EVENTS_MAX) {
+        let replayable = replays.get(terms.model, process, EVENTS_MAX);
+        // Without what atomic variables order, everything races.
+        let replayable = match replayable.and_then(|of| if of.has_atomics { Ok(of) } else { Err(model::TOO_LONG) }) {
             Ok(replayable) => replayable,
             Err(why) => {
                 found.problems.push(Problem { text: not_predicted(file.header.pid, why), fatal: false });
