@@ -5,13 +5,15 @@ mod support;
 
 use detector::{
     finding::{Certainty, Problem},
+    merge::FirstPass,
+    race::{HappensBefore, Recorded, Rule},
     source::{self, OpenError},
 };
 use proptest::prelude::*;
 use std::{fs, io, path::Path};
-use support::{Process, analyse, analyse_trace, cycles_in};
+use support::{Process, analyse, analyse_trace, cycles_in, trace_of};
 use trace_format::{
-    Event, Flags, Kind, MARKER, ObjectId,
+    BESIDE_MAX, Event, Flags, Kind, MARKER, ObjectId, ObjectKind,
     chunk::{self, ChunkKind},
     process::{self, HEADER_BYTES},
     version::CURRENT,
@@ -223,8 +225,36 @@ impl Numbers {
 
     fn event(&mut self) -> Event {
         let (kind, _) = Kind::ALL[self.below(Kind::ALL.len() as u64) as usize];
+        if self.below(4) == 0 {
+            return self.event_at_address(kind);
+        }
         let (flags, object, seq) = (Flags(self.next() as u8), ObjectId(self.below(5)), self.below(6));
         Event::new(kind, flags, 1, object, seq)
+    }
+
+    /// At a few addresses or any, of a few bytes or versions or as many as there can be.
+    fn event_at_address(&mut self, kind: Kind) -> Event {
+        let flags = Flags(self.next() as u8);
+        let address = if self.below(8) == 0 { self.next() >> 16 } else { self.below(40) };
+        let beside = if self.below(8) == 0 { BESIDE_MAX - self.below(2) } else { self.below(6) };
+        Event::at_address(kind, flags, 1, address, beside)
+    }
+
+    /// Something on memory, of whichever thread it is.
+    fn access(&mut self) -> Event {
+        const KINDS: [Kind; 9] = [
+            Kind::CELL_READ,
+            Kind::CELL_WRITE,
+            Kind::CELL_FREE,
+            Kind::ATOMIC_LOAD,
+            Kind::ATOMIC_STORE,
+            Kind::ATOMIC_RMW,
+            Kind::PUBLISH,
+            Kind::OBSERVE,
+            Kind::FENCE,
+        ];
+        let kind = KINDS[self.below(KINDS.len() as u64) as usize];
+        self.event_at_address(kind)
     }
 
     /// A word that looks like one that belongs into some chunk.
@@ -295,5 +325,20 @@ proptest! {
         let (model, _, problems) = analyse([file(0, &[(ChunkKind::EVENTS, head, words)])]);
         prop_assert!(problems.iter().all(|problem| problem.text.contains("is truncated")), "{:?}", problems);
         prop_assert!(model.n_events <= events.len() as u64);
+    }
+
+    #[test]
+    fn arbitrary_accesses_never_panic(seed in any::<u64>()) {
+        let mut numbers = Numbers(seed);
+        let events: Vec<Event> = (0..numbers.below(60)).map(|_| numbers.access()).collect();
+        let words: Vec<u64> = events.iter().flat_map(|event| event.words()).collect();
+        let head = (chunk::HEADER_WORDS + words.len()) as u64 * 8;
+        let trace = trace_of([file(0, &[(ChunkKind::EVENTS, head, words)])]);
+        for process in &trace.processes {
+            let recorded = Recorded::new(process, &FirstPass::new(process), |_| ObjectKind::Mutex);
+            let mut analysis = HappensBefore::new(Rule::Schedulable);
+            recorded.pass(&mut analysis);
+            prop_assert_eq!(analysis.finish().list.len(), 0, "one thread");
+        }
     }
 }

@@ -26,6 +26,8 @@ pub struct Passed {
     pub objects: FxHashMap<u32, u32>,
     /// Whether some memory was said to end.
     pub frees: bool,
+    /// Whether some of it has more parts than are looked at, so that the others go on.
+    pub is_cut: bool,
 }
 
 /// A process file prepared to be gone through, any number of times with the same numbers.
@@ -190,6 +192,7 @@ impl<O: Operations> Driver<'_, O> {
     /// Memory ends: that is a write of what was there. What comes next has the number of what was there before that.
     fn end(&mut self, at: Point, object: u32, event: Event) {
         self.passed.frees = true;
+        self.passed.is_cut |= self.recorded.memory.is_cut(event);
         for variable in self.lying(at.thread, object, event) {
             self.operations.access(Access { at, variable, kind: Does::Write });
         }
@@ -202,8 +205,12 @@ impl<O: Operations> Driver<'_, O> {
     /// The variables that an access of a thread is about. Of each part two are told apart: what lies there, and what was there
     /// before, which some may still access.
     fn lying(&mut self, thread: u32, object: u32, event: Event) -> Vec<u32> {
-        let variable = |lying: Lying| self.first_part + 2 * lying.part as u32 + (lying.n_ends & 1);
-        let variables: Vec<u32> = self.ends.accessed(thread, event).map(variable).collect();
+        let variable = |lying: Lying| {
+            // Of more than there are numbers for the last ones are not looked at.
+            let part = u32::try_from(lying.part).ok()?.checked_mul(2)?;
+            self.first_part.checked_add(part)?.checked_add(lying.n_ends & 1)
+        };
+        let variables: Vec<u32> = self.ends.accessed(thread, event).filter_map(variable).collect();
         for variable in &variables {
             self.passed.objects.entry(*variable).or_insert(object);
         }

@@ -5,7 +5,7 @@
 //! ordered with the end by anything else, memory was used while, or after, it was freed.
 
 use super::Memory;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
 use trace_format::{Event, Kind};
 
@@ -25,7 +25,7 @@ pub struct Ends<'a> {
     /// Those that ended: how often, and as which version that was published; the greatest until that is known.
     parts: FxHashMap<usize, (u32, u64)>,
     /// By thread: the version that it knows of, and what has ended in it since it published the last.
-    threads: FxHashMap<u32, (u64, Vec<usize>)>,
+    threads: FxHashMap<u32, (u64, FxHashSet<usize>)>,
 }
 
 impl<'a> Ends<'a> {
@@ -44,7 +44,7 @@ impl<'a> Ends<'a> {
         let (known, ended) = self.threads.entry(thread).or_default();
         *known = event.beside().max(*known);
         if event.kind() == Kind::PUBLISH {
-            for part in ended.drain(..) {
+            for part in ended.drain() {
                 if let Some((_, version)) = self.parts.get_mut(&part) {
                     *version = event.beside();
                 }
@@ -70,7 +70,7 @@ impl<'a> Ends<'a> {
         for part in self.memory.parts(event) {
             let (n_ends, version) = self.parts.entry(part).or_default();
             (*n_ends, *version) = (n_ends.saturating_add(1), u64::MAX);
-            self.threads.entry(thread).or_default().1.push(part);
+            self.threads.entry(thread).or_default().1.insert(part);
         }
     }
 }

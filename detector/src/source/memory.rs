@@ -50,10 +50,20 @@ impl Memory {
 
     /// The parts that an access covers, if any; of very many the first ones.
     pub fn parts(&self, event: Event) -> Range<usize> {
+        let Range { start, end } = self.all_parts(event);
+        start..end.min(start + PARTS_MAX)
+    }
+
+    /// Whether an access covers more than [`Self::parts`] says.
+    pub fn is_cut(&self, event: Event) -> bool {
+        self.all_parts(event).len() > PARTS_MAX
+    }
+
+    fn all_parts(&self, event: Event) -> Range<usize> {
         let (start, end) = covered(event);
         let first = self.parts.partition_point(|(_, behind)| *behind <= start);
         let n = self.parts[first..].partition_point(|(start, _)| *start < end);
-        first..first + n.min(PARTS_MAX)
+        first..first + n
     }
 
     /// How many parts there are.
@@ -126,6 +136,19 @@ mod tests {
                 && parts(&memory, 116, 84).is_empty()
                 && parts(&memory, 0, 100).is_empty()
         );
+    }
+
+    #[test]
+    fn of_very_many_parts_the_first_ones_are_looked_at_and_that_is_known() {
+        let marked: Vec<_> = (0..=PARTS_MAX as u64).map(|n| (n * 8, n * 8 + 8)).collect();
+        let memory = memory(&marked, &[]);
+        let free = |n| Event::at_address(Kind::CELL_FREE, trace_format::Flags::NONE, 0, 0, n * 8);
+        assert_eq!(
+            (memory.parts(free(PARTS_MAX as u64)), memory.is_cut(free(PARTS_MAX as u64))),
+            (0..PARTS_MAX, false)
+        );
+        let more = free(PARTS_MAX as u64 + 1);
+        assert_eq!((memory.parts(more), memory.is_cut(more)), (0..PARTS_MAX, true));
     }
 
     #[test]

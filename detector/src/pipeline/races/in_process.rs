@@ -86,7 +86,12 @@ fn in_schedules(
     let is_data = |variable| replayable.accessed(variable).is_some();
     let doubt = |race: &prediction::Race, terms: &mut Replayed<'_, '_, '_>| {
         let why = replayable.doubt(terms.terms.model, race.schedule.steps(&replayable.history));
-        why.map(str::to_owned)
+        let is_reused = || {
+            let accessed = replayable.history.operations.get(race.accesses[0] as usize);
+            let object = accessed.and_then(|operation| replayable.accessed(operation.target));
+            object.is_some_and(|object| terms.terms.may_be_reused(object))
+        };
+        why.or_else(|| is_reused().then_some(REUSED)).map(str::to_owned)
     };
     let mut replayed = Replayed { of: replayable, terms };
     let (mut told, problem) = predicted::find(&replayable.history, &is_data, known, &mut replayed, doubt);
@@ -161,6 +166,16 @@ impl OfProcess<'_, '_> {
     fn object(&mut self, number: u32) -> ObjectId {
         self.numbering.object_in(self.trace, self.model.to_mut(), number)
     }
+
+    /// Whether an object of the merge is memory that may be two things one after the other, of which nothing tells.
+    fn may_be_reused(&self, object: u32) -> bool {
+        let id = self.numbering.id(object).unwrap_or(0);
+        let address = id & !AT_ADDRESS;
+        let is_static =
+            || self.file.dictionary.modules.iter().any(|module| (module.start..module.end).contains(&address));
+        let is_told = self.passed.frees && !self.passed.is_cut;
+        id & AT_ADDRESS != 0 && !is_told && !is_static()
+    }
 }
 
 impl Terms for OfProcess<'_, '_> {
@@ -215,11 +230,7 @@ impl Terms for OfProcess<'_, '_> {
             Some(Doubt::Uncertain) => UNCERTAIN,
             None => {
                 let object = self.passed.objects.get(&race.variable);
-                let id = object.and_then(|object| self.numbering.id(*object)).unwrap_or(0);
-                let address = id & !AT_ADDRESS;
-                let is_static =
-                    self.file.dictionary.modules.iter().any(|module| (module.start..module.end).contains(&address));
-                if id & AT_ADDRESS == 0 || is_static || self.passed.frees { "" } else { REUSED }
+                if object.is_some_and(|object| self.may_be_reused(*object)) { REUSED } else { "" }
             }
         };
         doubt.to_owned()

@@ -75,8 +75,11 @@ impl Local {
     /// which is not looked for if the event repeats one: nothing waits for what only looks.
     #[inline]
     pub(in crate::recorder) fn append_load(&self, event: Event, source: Source) {
-        if self.area.get().is_some_and(|area| self.repeats(area, event)) || !self.prepare() {
+        if self.area.get().is_some_and(|area| self.repeats(area, event)) {
             return;
+        }
+        if !self.prepare() {
+            return miss();
         }
         let Some(area) = self.area.get() else { return };
         let located = located(event, self.bare_site(source));
@@ -105,7 +108,7 @@ impl Local {
     /// Appends a fence, given without its site, unless the latest event is the same or there is no room.
     pub(in crate::recorder) fn append_fence(&self, fence: Event, source: Source) {
         if !self.prepare() {
-            return;
+            return miss();
         }
         let fence = located(fence, self.bare_site(source));
         if self.latest() == fence {
@@ -134,6 +137,14 @@ impl Local {
         // Relaxed: this thread wrote it.
         self.words.get().load(chunk::word::HEAD, Relaxed) / 8
     }
+}
+
+/// An event cannot be appended that may order this thread after another one, at once or by a later fence. Without it accesses
+/// would seem to race for certain: who reads the trace is to know that something is missing.
+#[cold]
+#[inline(never)]
+fn miss() {
+    process::count_lost(1);
 }
 
 /// An event that publishes nothing is appended at a word: it belongs to the run that ends there, or begins one.
