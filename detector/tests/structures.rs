@@ -65,13 +65,21 @@ fn all(structure: &str, version: &str) -> (usize, Vec<Value>) {
     (n_overlapping, found.into_iter().flatten().collect())
 }
 
+/// A thread that the system stopped in the middle of an atomic operation, for longer than others wait, leaves one that is not
+/// numbered. What is told of such a run is a note, also of a correct structure.
+fn is_uncertain(finding: &Value) -> bool {
+    finding["certainty"] == "hazard" && finding["why"].as_str().unwrap().contains("could not be numbered")
+}
+
 fn assert_silent(structure: &str) {
-    let (_, found) = all(structure, "correct");
+    let (_, mut found) = all(structure, "correct");
+    found.retain(|finding| !is_uncertain(finding));
     assert!(found.is_empty(), "{structure}: {found:#?}");
 }
 
 fn assert_told(structure: &str) {
-    let (_, found) = all(structure, "broken");
+    let (_, mut found) = all(structure, "broken");
+    found.retain(|finding| !is_uncertain(finding));
     let lines: Vec<u64> = ["races", "races too"].iter().filter_map(|mark| line_in(structure, "broken", mark)).collect();
     assert!(!found.is_empty(), "{structure}: nothing was found");
     for finding in &found {
