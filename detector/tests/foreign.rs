@@ -1,4 +1,5 @@
-//! `check` on traces of others: what is known to deadlock in public ones, and patterns with known truth.
+//! `check` on traces of others: what is known to deadlock in public ones, and patterns with known truth. Their races are
+//! counted elsewhere (`race_counts`, `race_prediction`).
 #![allow(clippy::unwrap_used, reason = "what a test cannot get, fails it")]
 
 use std::{
@@ -10,7 +11,12 @@ use std::{
 /// Certainty, title and reason of each finding, and the problems.
 fn check(path: &Path) -> (Vec<[String; 3]>, Vec<String>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deadlock-check"));
-    let output = command.arg("check").arg(path).args(["--format", "json"]).output().unwrap();
+    let output = command
+        .arg("check")
+        .arg(path)
+        .args(["--format", "json", "--only", "lock-order,predicted-deadlock"])
+        .output()
+        .unwrap();
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let findings = report["findings"].as_array().unwrap().iter();
     let findings =
