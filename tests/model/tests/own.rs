@@ -128,7 +128,8 @@ fn annotations_are_nothing() {
         trace::released("done");
         trace::acquired("done");
         let shared = tracked::Arc::new(1);
-        assert_eq!((*tracked::Arc::clone(&shared), tracked::Arc::strong_count(&shared)), (1, 1));
+        let twin = tracked::Arc::clone(&shared);
+        assert_eq!((*twin, tracked::Arc::strong_count(&shared)), (1, 2));
     });
 }
 
