@@ -3,8 +3,9 @@
 use autocfg::AutoCfg;
 
 /// Versions of Rust whose standard library has something that older ones lack.
-const VERSIONS: [(usize, &str); 7] = [
+const VERSIONS: [(usize, &str); 8] = [
     (86, "since_1_86"),
+    (87, "since_1_87"),
     (89, "since_1_89"),
     (91, "since_1_91"),
     (92, "since_1_92"),
@@ -16,12 +17,17 @@ const VERSIONS: [(usize, &str); 7] = [
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(recorded)");
+    println!("cargo::rustc-check-cfg=cfg(shared)");
 
     let is_modelled = modelled();
     // The recorder's words are 64 bits wide and written in the order of the file's.
     let can_record = target("OS") == "linux" && target("POINTER_WIDTH") == "64" && target("ENDIAN") == "little";
     if can_record && !is_modelled && std::env::var_os("CARGO_FEATURE_RECORD").is_some() {
         println!("cargo::rustc-cfg=recorded");
+    }
+
+    if can_record && !is_modelled && std::env::var_os("CARGO_FEATURE_SHARED").is_some() {
+        println!("cargo::rustc-cfg=shared");
     }
 
     // A compiler that cannot be asked is taken for the oldest that is supported.

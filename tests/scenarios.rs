@@ -23,6 +23,8 @@ mod gate;
 mod judge;
 #[path = "../examples/scenarios/number.rs"]
 mod number;
+#[path = "../examples/scenarios/parked.rs"]
+mod parked;
 #[path = "../examples/scenarios/placement.rs"]
 mod placement;
 #[path = "../examples/scenarios/primitives.rs"]
@@ -48,11 +50,18 @@ struct File {
     text: &'static str,
     /// On how many of its scenarios findings and grade agree at least. Raise it when more do; never lower it.
     n_agreeing: usize,
+    /// The same on the locks of `parking_lot`, which do not know what is done to their data.
+    n_agreeing_parked: usize,
 }
 
 const FILES: [File; 2] = [
-    File { name: "scenarios.jsonl", text: include_str!("data/scenarios.jsonl"), n_agreeing: 153 },
-    File { name: "hangs.jsonl", text: include_str!("data/hangs.jsonl"), n_agreeing: 163 },
+    File {
+        name: "scenarios.jsonl",
+        text: include_str!("data/scenarios.jsonl"),
+        n_agreeing: 155,
+        n_agreeing_parked: 147,
+    },
+    File { name: "hangs.jsonl", text: include_str!("data/hangs.jsonl"), n_agreeing: 163, n_agreeing_parked: 151 },
 ];
 const NAME: &str = "scenarios";
 
@@ -74,7 +83,11 @@ fn main() -> ExitCode {
     if filters.peek().is_some() && !filters.any(|filter| NAME.contains(filter.as_str())) {
         return ExitCode::SUCCESS;
     }
-    written(FILES.iter().try_for_each(|file| check(file, &judged(file)?, &mut out)))
+    // On other locks once more takes as long again.
+    let backends: &[Option<&str>] =
+        if env::var_os("CI_FULL").is_some() { &[None, Some(parked::NAME)] } else { &[None] };
+    let mut runs = FILES.iter().flat_map(|file| backends.iter().map(move |locks| (file, *locks)));
+    written(runs.try_for_each(|(file, locks)| check(file, locks, &judged(file, locks)?, &mut out)))
 }
 
 fn written(result: io::Result<()>) -> ExitCode {
@@ -84,16 +97,20 @@ fn written(result: io::Result<()>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn judged(file: &File) -> io::Result<Vec<Judged>> {
-    let records = record::parse(file.text).map_err(io::Error::other)?;
+fn judged(file: &File, locks: Option<&str>) -> io::Result<Vec<Judged>> {
+    let mut records = record::parse(file.text).map_err(io::Error::other)?;
+    for record in &mut records {
+        record.scenario.locks = locks.map(str::to_owned);
+    }
     crew::judge_all(&records, |_| Ok(()))
 }
 
 /// Says what is wrong with the results, or could be better.
-fn check(file: &File, judged: &[Judged], out: &mut impl Write) -> io::Result<()> {
-    let complaints: Vec<String> = judged.iter().flat_map(complaints).collect();
+fn check(file: &File, locks: Option<&str>, judged: &[Judged], out: &mut impl Write) -> io::Result<()> {
+    let complaints: Vec<String> = judged.iter().flat_map(|one| complaints(one, locks)).collect();
     let n_agreeing = judged.iter().filter(|one| one.agrees == Some(true)).count();
-    let File { name, n_agreeing: n_wanted, .. } = file;
+    let n_wanted = if locks.is_some() { &file.n_agreeing_parked } else { &file.n_agreeing };
+    let name = format!("{}{}", file.name, locks.map(|locks| format!(" with {locks}")).unwrap_or_default());
     if n_agreeing < *n_wanted || !complaints.is_empty() {
         for one in judged.iter().filter(|one| one.agrees != Some(true)) {
             writeln!(out, "{}", one.line())?;
@@ -108,10 +125,12 @@ fn check(file: &File, judged: &[Judged], out: &mut impl Write) -> io::Result<()>
 }
 
 /// What is wrong with how a scenario was run, and what the detector may never say or leave unsaid.
-fn complaints(judged: &Judged) -> Vec<String> {
+fn complaints(judged: &Judged, locks: Option<&str>) -> Vec<String> {
     let otherwise = judged.ended_otherwise() == Some(true);
     let otherwise = otherwise.then(|| format!("{}, which is not what the file says", judged.outcome()));
     let strayed = judged.strayed.as_ref().map(|step| format!("strayed from the schedule at {step}"));
-    let rule = judged.broken_rule().map(str::to_owned);
+    // Locks that do not know what is done to their data may leave unsaid what another schedule would do, but accuse nobody either.
+    let is_allowed = |rule: &&str| locks.is_some() && rule.starts_with("races");
+    let rule = judged.broken_rule().filter(|rule| !is_allowed(rule)).map(str::to_owned);
     [otherwise, strayed, rule].into_iter().flatten().map(|text| format!("{}: {text}", judged.id)).collect()
 }

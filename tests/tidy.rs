@@ -168,7 +168,11 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     ),
     ("loom::", &["instrumented-sync/src/model", "instrumented-sync/src/lib.rs"], "models stay in model"),
     ("shuttle::", &["instrumented-sync/src/model", "instrumented-sync/src/native.rs"], "models stay in model"),
-    ("memmap2", &["trace-format/src/segment.rs"], "one routine maps"),
+    (
+        "memmap2",
+        &["trace-format/src/segment.rs", "instrumented-sync/src/process/shared/region.rs"],
+        "one routine maps traces, one what processes share",
+    ),
 ];
 
 /// Modules of the detector that must not name others.
@@ -221,8 +225,14 @@ fn arrows_between_modules_are_kept() {
 
 /// Words of code for one platform; of `std::os` any path, also one in braces behind `std::`.
 const PLATFORM_WORDS: &[&str] = &["libc", "os::", "arch::", "asm!", "target_os", "target_arch", "target_pointer_width"];
-/// Where they may stand: what asks the system, and the one trait of `std::os` that handles implement.
-const PLATFORM_IN: &[&str] = &["instrumented-sync/src/recorder", "instrumented-sync/src/thread/unix.rs"];
+/// Where they may stand: what asks the system, what `std::os` adds to handles and commands, and how a child ended.
+const PLATFORM_IN: &[&str] = &[
+    "instrumented-sync/src/process/command/unix.rs",
+    "instrumented-sync/src/process/record.rs",
+    "instrumented-sync/src/process/shared",
+    "instrumented-sync/src/recorder",
+    "instrumented-sync/src/thread/unix.rs",
+];
 
 /// `text` as a word of its own, or the beginning of a path.
 fn has_word(line: &str, text: &str) -> bool {
@@ -242,9 +252,17 @@ fn platform_code_stands_where_only_its_platform_sees_it() {
     }
     assert_none("on another platform the crate is std's, and compiles", &violations);
     let library = fs::read_to_string(root().join("instrumented-sync/src/lib.rs")).unwrap();
-    for module in ["mod recorder;", "pub mod thread;"] {
-        assert!(library.contains(&format!("#[cfg(recorded)]\n{module}")), "`{module}` is compiled everywhere");
+    let process = fs::read_to_string(root().join("instrumented-sync/src/process.rs")).unwrap();
+    for (module, text) in [
+        ("mod recorder;", &library),
+        ("pub mod thread;", &library),
+        ("mod command;", &process),
+        ("mod record;", &process),
+    ] {
+        assert!(text.contains(&format!("#[cfg(recorded)]\n{module}")), "`{module}` is compiled everywhere");
     }
+    let (before, _) = process.split_once("pub mod shared;").unwrap();
+    assert!(before.contains("#[cfg(shared)]\n"), "`shared` is compiled everywhere");
 }
 
 #[test]
@@ -273,6 +291,23 @@ const UNSAFE_IN: &[&str] = &[
     "instrumented-sync/src/sync/atomic",
     "instrumented-sync/src/sync/mutex.rs",
     "instrumented-sync/src/sync/reentrant_lock.rs",
+    // What lies in memory of other processes, and what it guards.
+    "instrumented-sync/src/process/shared/object.rs",
+    "instrumented-sync/src/process/shared/region.rs",
+    "instrumented-sync/src/process/shared/guarded.rs",
+    "instrumented-sync/src/process/shared/mutex.rs",
+    "instrumented-sync/src/process/shared/rwlock.rs",
+    // `get_unchecked`.
+    "instrumented-sync/src/once_cell",
+    // Raw locks, and guards of theirs.
+    "instrumented-sync/src/backend/lock_api",
+    "instrumented-sync/src/backend/lock_api.rs",
+    "instrumented-sync/src/backend/lock_api_05",
+    "instrumented-sync/src/backend/lock_api_05.rs",
+    "instrumented-sync/src/parking_lot/blocking/condvar.rs",
+    "instrumented-sync/src/parking_lot_013/blocking/condvar.rs",
+    // `pre_exec`.
+    "instrumented-sync/src/process/command/unix.rs",
     "instrumented-sync/src/thread/builder.rs",
     "instrumented-sync/src/thread/scope.rs",
     // loom's threads are not scoped.

@@ -118,7 +118,8 @@ fn the_threads_of_the_operating_system_are_listed_but_for_the_one_that_reads() {
     label(&Mutex::new(0), "so that this thread is recorded");
     let (watch, told) = watch_own(Duration::from_millis(20));
     let trace = source::open(own_trace()).unwrap();
-    let [process] = trace.processes.as_slice() else { unreachable!("one process records") };
+    let processes: Vec<_> = trace.members().collect();
+    let [process] = processes.as_slice() else { unreachable!("one process records") };
     let names: Vec<&str> = process.os_threads.iter().map(|thread| thread.name.as_str()).collect();
     assert!(names.contains(&"deadlock-check"), "somebody else's watch is a thread like any other: {names:?}");
     let own = std::fs::read_link("/proc/thread-self").unwrap();

@@ -261,6 +261,10 @@ pub enum Help {
     LetAllArrive,
     /// Drop the guard before the thread ends.
     DropBeforeEnd,
+    /// Mend what the dead thread may have left half changed.
+    MendWhatIsGuarded,
+    /// Do not use in a forked process what another thread may hold at the fork.
+    NotInForkedChild,
     /// Drop the senders, or keep the receiver.
     CloseChannel,
     /// Look at what each thread waits for.

@@ -8,6 +8,7 @@
 mod check;
 mod convert;
 mod explain;
+mod follow;
 mod hang;
 mod options;
 mod output;
@@ -15,6 +16,7 @@ mod process_tree;
 mod progress;
 mod run;
 mod signals;
+mod stale;
 mod supervise;
 mod trace_directory;
 

@@ -20,25 +20,29 @@ use crate::{
     finding::Problem,
     history::{Builder, History, Origin},
     merge::{self, FirstPass, Objects},
-    source::{ProcessFile, Trace},
+    source::{Family, Trace},
 };
 use expand::Expansion;
 use rustc_hash::{FxHashMap, FxHashSet};
 use taken::Taken;
 use trace_format::ObjectKind;
 
-/// The history of a trace; `name` is what its problems call it. Processes follow one another, since they share nothing.
+/// The history of a trace; `name` is what its problems call it. Processes that have nothing to do with each other follow one
+/// another.
 pub fn history_of(trace: &Trace, name: &str) -> (History, Vec<Problem>) {
     let mut builder = Builder::new(Origin::Events(name.to_owned()));
     let mut counts = Counts::default();
-    for file in &trace.processes {
-        let prefix = if trace.processes.len() > 1 { format!("{}.", file.header.pid) } else { String::new() };
+    for file in &trace.families {
+        let prefix = match file.members.first() {
+            Some(first) if trace.families.len() > 1 => format!("{}.", first.header.pid),
+            _ => String::new(),
+        };
         let first = FirstPass::new(file);
         let ids = first.threads.clone();
         let mut taken = Taken::new(&first);
         let merged = merge::run(file, first, &mut taken);
         counts.gaps += merged.n_gaps;
-        counts.lost += taken.n_lost.saturating_add(file.header.lost);
+        counts.lost += taken.n_lost.saturating_add(file.n_lost());
         counts.may_fail += taken.n_may_fail;
         let threads = thread_names(file, &ids, &prefix);
         let locks = lock_names(file, &merged.objects, &taken, &prefix);
@@ -76,12 +80,14 @@ impl Counts {
 }
 
 /// Names of the threads by their numbers in the merge, each a different one.
-fn thread_names(file: &ProcessFile, ids: &[u64], prefix: &str) -> Vec<String> {
+fn thread_names(file: &Family, ids: &[u64], prefix: &str) -> Vec<String> {
     let records: FxHashMap<u64, _> = file.dictionary.threads.iter().map(|record| (record.object, record)).collect();
     let mut names = Distinct::default();
     let name = |(id, number): (&u64, u32)| {
         let record = records.get(id);
-        let is_main = record.is_some_and(|record| record.tid == file.header.pid);
+        let pid = file.members.get(file.member_of_object(*id)).map_or(0, |member| member.header.pid);
+        let is_main = record.is_some_and(|record| record.tid == pid);
+        let prefix = if file.members.len() > 1 { &format!("{pid}.") } else { prefix };
         let name = record.map(|record| record.name.as_str()).filter(|name| !name.is_empty());
         match name.or(is_main.then_some("main")) {
             // A number alone means something else to readers of such texts.
@@ -95,7 +101,7 @@ fn thread_names(file: &ProcessFile, ids: &[u64], prefix: &str) -> Vec<String> {
 }
 
 /// Names of the locks by their numbers in the merge, each a different one.
-fn lock_names(file: &ProcessFile, objects: &Objects, taken: &Taken, prefix: &str) -> Vec<String> {
+fn lock_names(file: &Family, objects: &Objects, taken: &Taken, prefix: &str) -> Vec<String> {
     let mut names = Distinct::default();
     let name = |object: u32| {
         let id = objects.id(object);

@@ -56,6 +56,7 @@ pub fn explain(raw: &RawFinding, model: &Model, symbolizer: &mut Symbolizer<'_>)
         distinct(raw.edges.iter().flat_map(objects_of).chain(of_releasers).chain(of_race).chain(of_witness));
     let threads = names::threads(&thread_ids, model);
     let mut objects = explain_objects(&object_ids, model, symbolizer);
+    names::tell_processes(raw, &object_ids, &mut objects, model);
     race::describe(raw, &object_ids, &mut objects, symbolizer);
     names::make_distinct(&mut objects);
     let names = Names { model, thread_ids: &thread_ids, object_ids: &object_ids, objects: &objects };
@@ -110,7 +111,10 @@ impl Names<'_> {
         wants: Option<(Option<ObjectId>, &'static str, SiteId)>,
         symbolizer: &mut Symbolizer<'_>,
     ) -> Option<Releaser> {
+        let is_left_behind =
+            |thread: ThreadId| self.model.threads.get(thread.idx()).is_some_and(|of| of.is_left_behind);
         let why_not = match why_not {
+            WhyNot::Ended if is_left_behind(thread) => wording::LEFT_BEHIND.to_owned(),
             WhyNot::Waits => {
                 let wait = self.model.threads.get(thread.idx()).and_then(|thread| thread.wait.as_ref());
                 let object = wait.and_then(|wait| self.objects.get(self.object_idx(wait.object?)?));

@@ -220,6 +220,8 @@ pub struct Thread {
     pub thread: u32,
     /// Its name; `main` for the first thread, `<unnamed>` if it has none.
     pub name: String,
+    /// Whether it is of a process before that forked, in the child that it was not taken along to.
+    pub is_left_behind: bool,
 }
 
 /// An object, named for people.

@@ -196,6 +196,8 @@ pub struct History {
     /// Locks, in order, of which the trace does not say when they were held: threads waited with them in their hands.
     /// Nothing about them is proven.
     pub doubtful: Vec<u32>,
+    /// Locks, in order, whose holders may have read and written what they guard, which nobody saw.
+    pub unseen: Vec<u32>,
 }
 
 impl History {

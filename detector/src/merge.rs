@@ -50,6 +50,10 @@ pub trait Sink {
     /// The event to come is a notify that wakes, or makes, so many. Of no interest to most.
     fn notified(&mut self, _step: &Step, _n: u64) {}
 
+    /// The release to come, by `dead`, is one that it owed when it was killed; `step` is that of the thread that found out. Of no
+    /// interest to most.
+    fn died(&mut self, _dead: u32, _step: &Step) {}
+
     /// Whatever `thread` did so far comes before whatever arrives with the mark.
     fn depart(&mut self, thread: u32) -> Self::Mark;
 

@@ -11,6 +11,7 @@ mod knowledge;
 mod nested;
 mod numbering;
 mod of_history;
+mod orphans;
 mod overlap;
 mod process;
 mod reach;
@@ -25,14 +26,14 @@ pub use replayable::{Replayable, TOO_LONG, replayable};
 
 pub use crate::source::Module;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::{path::Path, time::Duration};
 use trace_format::{Event, Flags, Kind, Mode, ObjectKind};
 
 macro_rules! dense_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
         pub struct $name(pub u32);
 
         impl $name {
@@ -47,6 +48,10 @@ macro_rules! dense_id {
 dense_id! {
     /// Index into [`Model::processes`].
     ProcessId
+}
+dense_id! {
+    /// Number of a family of processes.
+    FamilyId
 }
 dense_id! {
     /// Index into [`Model::threads`].
@@ -72,16 +77,22 @@ dense_id! {
 /// A recorded process (one process file).
 #[derive(Clone, Debug, Default)]
 pub struct Process {
+    /// Which of the trace's families it is of: processes that have to do with each other.
+    pub family: FamilyId,
     /// Process id.
     pub pid: u32,
     /// Its executable.
     pub program: String,
+    /// What it called itself, if it did.
+    pub role: Option<String>,
     /// Its modules, by start address.
     pub modules: Vec<Module>,
     /// Whether it went through an orderly exit.
     pub exited: bool,
     /// Whether it was still alive when the trace was read.
     pub alive: bool,
+    /// Whether it had ended before others of its family did.
+    pub is_over: bool,
     /// Threads that recorded nothing, as the operating system said while the process was alive; of one that was killed
     /// unseen one that stands for any.
     pub unrecorded: Vec<UnrecordedThread>,
@@ -134,8 +145,10 @@ pub struct Thread {
     pub forked_by: Option<ThreadId>,
     /// The scope that it was started in: its address.
     pub scope: Option<u64>,
-    /// Whether its END was seen.
+    /// Whether its END was seen, or its process is gone.
     pub ended: bool,
+    /// Whether it is a thread of the process that this one was forked from, which did not come along.
+    pub is_left_behind: bool,
     /// What it holds at the end of the trace, oldest first: from its slot, else from its events.
     pub holds: Vec<Hold>,
     /// What it waits for at the end of the trace, from its slot.
@@ -200,6 +213,9 @@ impl Wait {
     }
 }
 
+/// How far up the line of a thread's starters its first one is looked for; a damaged trace may have a circle.
+const ANCESTORS_MAX: usize = 1024;
+
 /// Whether a wait, as a slot has it, gives up after a time, or at once.
 pub fn gives_up(wait: Event) -> bool {
     let flags = wait.flags();
@@ -217,6 +233,19 @@ pub enum Side {
     Gives,
     /// Receive, which makes room.
     Takes,
+}
+
+/// A lock that was taken over from a thread that was killed while it held it.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnerDeath {
+    /// Who died.
+    pub dead: ThreadId,
+    /// What it held.
+    pub hold: Hold,
+    /// Who took it over.
+    pub taker: ThreadId,
+    /// Where.
+    pub site: SiteId,
 }
 
 /// Who could end waits for an object that nobody owns.
@@ -244,6 +273,8 @@ pub struct Releasers {
 pub struct Object {
     /// Its process.
     pub process: ProcessId,
+    /// If it lies in shared memory, the processes that name it, its own included.
+    pub shared_by: Vec<ProcessId>,
     /// What it is.
     pub kind: ObjectKind,
     /// Rust type of its data, empty if not known.
@@ -262,6 +293,13 @@ pub struct Object {
     pub holders_max: Option<u64>,
     /// Its id in its process's file; 0 if it is of no file.
     pub id: u64,
+}
+
+impl Object {
+    /// Whether it lies in shared memory.
+    pub fn is_shared(&self) -> bool {
+        !self.shared_by.is_empty()
+    }
 }
 
 /// A source location and the stack that led there.
@@ -334,17 +372,78 @@ impl Epoch {
 }
 
 impl Model {
+    /// Whether a process may do something with an object that `waiting` waits for: it names it, if it lies in shared memory, else only
+    /// `waiting` itself may.
+    pub fn may_have(&self, object: ObjectId, process: ProcessId, waiting: ProcessId) -> bool {
+        let shared_by = self.objects.get(object.idx()).map_or(&[][..], |object| &object.shared_by);
+        process == waiting || shared_by.contains(&process)
+    }
+
+    /// Whether a process is past doing anything for a wait in `waiting`, because it went through its exit. Not for its own: what it
+    /// left undone there is told otherwise.
+    pub fn is_over_for(&self, process: ProcessId, waiting: ProcessId) -> bool {
+        process != waiting && self.processes.get(process.idx()).is_some_and(|process| process.exited && !process.alive)
+    }
+
+    /// Whether a thread waits, for what nobody owns, in shared memory to which processes come and go: one that is not in the trace, or comes
+    /// later, may help. Not if all that ever named it are still there, which are several; and not if it is a notify that came too early, and the
+    /// thread would have waited whatever had been said.
+    pub fn is_open_to_others(&self, thread: ThreadId) -> bool {
+        let wait = self.threads.get(thread.idx()).and_then(|thread| thread.wait.as_ref());
+        let wait = wait.filter(|wait| wait.event.kind() == Kind::WAIT && !wait.is_timed());
+        let Some(id) = wait.and_then(|wait| wait.object) else { return false };
+        let Some(object) = self.objects.get(id.idx()).filter(|object| object.is_shared()) else { return false };
+        let is_there = |id: &ProcessId| self.processes.get(id.idx()).is_some_and(|process| !process.is_over);
+        let are_all_there = object.shared_by.len() > 1 && object.shared_by.iter().all(is_there);
+        let was_notified = self.releasers.iter().any(|of| of.object == id && of.idle_notify.is_some());
+        !(are_all_there || was_notified && self.bare_waits.contains(&thread))
+    }
+
+    /// The family of a thread's process.
+    pub fn family_of(&self, thread: ThreadId) -> FamilyId {
+        let process = self.threads.get(thread.idx()).and_then(|thread| self.processes.get(thread.process.idx()));
+        process.map(|process| process.family).unwrap_or_default()
+    }
+
+    /// Who started a thread, if that was recorded: a thread of its process, or of another one if it is the first of its process. What
+    /// other threads another process's doing is behind, nobody knows.
+    pub fn starter(&self, thread: ThreadId) -> Option<ThreadId> {
+        let of = self.threads.get(thread.idx())?;
+        let by = of.forked_by?;
+        let is_first = || self.processes.get(of.process.idx()).is_some_and(|process| process.pid == of.tid);
+        let is_own = self.threads.get(by.idx()).is_some_and(|by| by.process == of.process);
+        (is_own || is_first()).then_some(by)
+    }
+
+    /// The first in the line of those who started a thread, itself if that was not recorded.
+    pub fn root(&self, thread: ThreadId) -> ThreadId {
+        let starter = |thread: &ThreadId| self.starter(*thread);
+        std::iter::successors(Some(thread), starter).take(ANCESTORS_MAX).last().unwrap_or(thread)
+    }
+
+    /// Whether a thread is the first one of its process.
+    pub fn is_first_of_process(&self, thread: ThreadId) -> bool {
+        let Some(of) = self.threads.get(thread.idx()) else { return false };
+        self.processes.get(of.process.idx()).is_some_and(|process| process.pid == of.tid)
+    }
+
     /// Whether threads of a process are alive that were not started by what is recorded, so that nothing is known of
     /// what they were given: a signal handler's thread, another library's pool. A test harness's are known: its first
     /// thread waits for the tests, and these share nothing but static variables.
     pub fn has_strangers(&self, process: ProcessId) -> bool {
         let Some(of) = self.processes.get(process.idx()) else { return false };
+        let of_process = |thread: &ThreadId| self.threads.get(thread.idx()).is_some_and(|of| of.process == process);
+        if (0..self.threads.len() as u32).map(ThreadId).filter(of_process).any(|thread| self.is_open_to_others(thread))
+        {
+            return true;
+        }
         let is_harness = of.is_test_harness();
-        let is_stranger = |thread: &Thread| {
-            thread.process == process
-                && !(thread.ended || thread.is_task || thread.forked_by.is_some() || thread.tid == of.pid || is_harness)
+        let is_stranger = |(id, thread): (u32, &Thread)| {
+            let is_known = || thread.tid == of.pid || self.starter(ThreadId(id)).is_some();
+            thread.process == process && !(thread.ended || thread.is_task || is_harness || is_known())
         };
-        of.unrecorded.iter().any(|thread| !(is_harness && thread.tid == of.pid)) || self.threads.iter().any(is_stranger)
+        of.unrecorded.iter().any(|thread| !(is_harness && thread.tid == of.pid))
+            || (0..).zip(&self.threads).any(is_stranger)
     }
 }
 
@@ -372,10 +471,16 @@ pub struct Model {
     pub writers: Vec<NestedAcquire>,
     /// Acquires of locks that threads still hold which have ended, theirs included.
     pub abandoned: Vec<NestedAcquire>,
+    /// Locks whose owners died.
+    pub deaths: Vec<OwnerDeath>,
+    /// Threads that wait on a condition variable, and have not looked at what its mutex guards before.
+    pub bare_waits: FxHashSet<ThreadId>,
     /// Who could end the waits of [`Model::threads`] for objects that nobody owns.
     pub releasers: Vec<Releasers>,
     /// Threads of live processes of which no recorded wait says what they do.
     pub kernel: Vec<KernelThread>,
+    /// Child processes of recorded ones that recorded nothing.
+    pub n_unrecorded_children: usize,
     /// Events read.
     pub n_events: u64,
     /// Objects that events name; [`Model::objects`] has those that something above refers to.

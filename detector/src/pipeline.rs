@@ -13,7 +13,7 @@ use crate::{
     finding::{Certainty, Code, Coverage, Finding, Problem, Report, Stats},
     history::History,
     identity,
-    model::{self, Model, ProcessId},
+    model::{self, FamilyId, Model, ProcessId, ThreadId},
     source::{self, Found, HistoryError, HistoryFile, OpenError, SeenThreads, Trace},
     symbolize::{Symbolizer, foreign_primitives},
 };
@@ -119,13 +119,13 @@ fn read_file(path: &Path, file: HistoryFile) -> Result<Reading, HistoryError> {
 fn read_directory(directory: &Path) -> Result<Reading, OpenError> {
     let start = Instant::now();
     let trace = source::open(directory)?;
-    debug!(directory = %directory.display(), processes = trace.processes.len(), elapsed = ?start.elapsed(), "opened");
+    debug!(directory = %directory.display(), processes = trace.members().count(), elapsed = ?start.elapsed(), "opened");
     let start = Instant::now();
     let (model, built) = model::build(&trace);
     let mut problems = trace.problems.clone();
     problems.extend(built);
     debug!(events = model.n_events, threads = model.threads.len(), elapsed = ?start.elapsed(), "built the model");
-    let seen_threads = trace.processes.iter().filter_map(SeenThreads::of).collect();
+    let seen_threads = trace.members().filter_map(SeenThreads::of).collect();
     Ok(Reading { model, of: Of::Trace(trace), problems, seen_threads })
 }
 
@@ -199,15 +199,15 @@ fn analyse(
     (raw, problems)
 }
 
-/// Processes that hang: of them it is told what happened, not what may.
-fn hung(findings: &[RawFinding], model: &Model) -> Vec<ProcessId> {
+/// Families of processes that hang: of them it is told what happened, not what may.
+fn hung(findings: &[RawFinding], model: &Model) -> Vec<FamilyId> {
     let hangs = |finding: &&RawFinding| {
         finding.certainty >= Certainty::Possible
             && matches!(finding.code, Code::Deadlock | Code::LostWakeup | Code::AbandonedChannel | Code::Stall)
             || finding.certainty == Certainty::Observed
     };
     let threads = findings.iter().filter(hangs).flat_map(|finding| &finding.edges).map(|edge| edge.thread);
-    threads.filter_map(|thread| Some(model.threads.get(thread.idx())?.process)).collect()
+    threads.map(|thread| model.family_of(thread)).collect()
 }
 
 /// Takes out a stall of which every waiting thread is in a deadlock that was observed: that says it better.
@@ -231,7 +231,8 @@ fn stats(readings: &[Reading]) -> Stats {
     let mut stats = Stats::default();
     for Reading { model, .. } in readings {
         stats.events += model.n_events;
-        stats.threads += model.threads.iter().filter(|thread| !thread.is_task).count() as u64;
+        stats.threads +=
+            model.threads.iter().filter(|thread| !(thread.is_task || thread.is_left_behind)).count() as u64;
         stats.processes += model.processes.len() as u64;
         stats.objects += model.n_objects;
         stats.lost += model.n_lost;
@@ -243,13 +244,22 @@ fn coverage(readings: &[Reading]) -> Coverage {
     let models = || readings.iter().map(|reading| &reading.model);
     let programs: BTreeSet<&str> =
         models().flat_map(|model| &model.processes).map(|process| process.program.as_str()).collect();
-    let foreign: BTreeSet<&str> =
+    let foreign: BTreeSet<String> =
         programs.into_iter().flat_map(|program| foreign_primitives(Path::new(program))).collect();
-    let mut unrecorded: Vec<String> = foreign.into_iter().map(str::to_owned).collect();
+    let mut unrecorded: Vec<String> = foreign.into_iter().collect();
     match models().map(n_unstarted_threads).sum::<usize>() {
         0 => {}
         1 => unrecorded.push("the start of 1 thread (not through instrumented_sync)".to_owned()),
         n => unrecorded.push(format!("the starts of {n} threads (not through instrumented_sync)")),
+    }
+    match models().map(|model| model.n_unrecorded_children).sum::<usize>() {
+        0 => {}
+        1 => {
+            unrecorded
+                .push("1 child process (not built with instrumented_sync, or without its environment)".to_owned());
+        }
+        n => unrecorded
+            .push(format!("{n} child processes (not built with instrumented_sync, or without its environment)")),
     }
     Coverage {
         level: "full".to_owned(),
@@ -263,6 +273,8 @@ fn n_unstarted_threads(model: &Model) -> usize {
     let is_first = |thread: &model::Thread| {
         model.processes.get(thread.process.idx()).is_some_and(|process| process.pid == thread.tid)
     };
-    let is_unstarted = |thread: &&model::Thread| thread.forked_by.is_none() && !thread.is_task && !is_first(thread);
-    model.threads.iter().filter(is_unstarted).count()
+    let is_unstarted = |(id, thread): &(ThreadId, &model::Thread)| {
+        model.starter(*id).is_none() && !thread.is_task && !thread.is_left_behind && !is_first(thread)
+    };
+    (0..).map(ThreadId).zip(&model.threads).filter(is_unstarted).count()
 }

@@ -11,6 +11,7 @@ mod bytes;
 mod compressed;
 mod dictionary;
 mod ends;
+mod family;
 mod file;
 mod live;
 mod liveness;
@@ -25,10 +26,12 @@ mod stream;
 
 pub use bytes::Bytes;
 pub use compressed::Compression;
-pub use dictionary::{Class, Dictionary, Location, Module, ThreadRecord};
+pub use dictionary::{Class, Dictionary, Location, Module, Place, ThreadRecord};
 pub use ends::{Ends, Lying};
+pub use family::{Family, Ids, Member, in_space};
 pub use file::{Encoding, Found, HistoryError, HistoryFile, history, look};
 pub use live::{LiveProcess, LiveSlots, open_slots};
+pub use liveness::is_file_of_live_process;
 pub use memory::Memory;
 pub use os_threads::{OsThread, is_thread};
 pub use recorded::{Chunk, FileError, ProcessFile};
@@ -47,8 +50,8 @@ use trace_format::{MARKER, MARKER_PREFIX, PROCESS_FILE_SUFFIX};
 /// A trace, opened: what of it is readable, and what is wrong with the rest.
 #[derive(Debug, Default)]
 pub struct Trace {
-    /// Its processes, in order of their files' names.
-    pub processes: Vec<ProcessFile>,
+    /// Its processes, those together that have to do with each other, in order of their files' names.
+    pub families: Vec<Family>,
     /// What could not be read, each with its path and a remedy.
     pub problems: Vec<Problem>,
 }
@@ -108,26 +111,34 @@ pub fn open(dir: &Path) -> Result<Trace, OpenError> {
     names.sort();
     check_marker(dir, &names)?;
     let mut trace = Trace::default();
+    let mut files = Vec::new();
     for name in names {
         let path = dir.join(&name);
         if name.ends_with(PROCESS_FILE_SUFFIX) {
             match File::open(&path) {
                 Ok(file) => {
                     let seen = seen::read(&path);
-                    trace.read_process(path.clone(), Box::new(file));
-                    if let Some(process) = trace.processes.last_mut().filter(|process| process.path == path) {
-                        process.seen_threads = process.seen_threads.take().or(seen);
-                    }
+                    let read = trace.read_file(path, Box::new(file));
+                    files.extend(read.map(|file| ProcessFile { seen_threads: file.seen_threads.or(seen), ..file }));
                 }
                 Err(source) => trace.reject(&FileError::Io { path, source }),
             }
-        } else if name != MARKER && !name.ends_with(seen::SUFFIX) {
+        } else if !is_of_a_trace(&name) {
             let text = format!("{} is not part of the trace and was not read: remove it", path.display());
             trace.problems.push(Problem { text, fatal: false });
         }
     }
-    trace.problems.extend(apart::problems(&trace.processes));
+    trace.problems.extend(apart::problems(&files));
+    trace.families = Family::of(files);
     Ok(trace)
+}
+
+/// Name of the note that a trace is temporary: nobody asked for it, and it goes with the run that made it.
+pub const TEMPORARY: &str = "temporary";
+
+/// Whether a trace has files of this name.
+pub fn is_of_a_trace(name: &str) -> bool {
+    [MARKER, TEMPORARY].contains(&name) || name.ends_with(PROCESS_FILE_SUFFIX) || name.ends_with(seen::SUFFIX)
 }
 
 /// Names of the process files in a directory, in order; none if it cannot be read.
@@ -139,15 +150,30 @@ pub fn process_files(dir: &Path) -> Vec<String> {
 }
 
 impl Trace {
-    /// Reads one process file into the trace; what is wrong with it becomes a problem.
-    pub fn read_process(&mut self, path: PathBuf, bytes: Box<dyn Bytes>) {
+    /// A trace of process files, wherever they are. What is wrong with one becomes a problem.
+    pub fn of(files: impl IntoIterator<Item = (PathBuf, Box<dyn Bytes>)>) -> Self {
+        let mut trace = Self::default();
+        let files = files.into_iter().filter_map(|(path, bytes)| trace.read_file(path, bytes)).collect();
+        trace.families = Family::of(files);
+        trace
+    }
+
+    /// The files of all families.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.families.iter().flat_map(|family| &family.members)
+    }
+
+    fn read_file(&mut self, path: PathBuf, bytes: Box<dyn Bytes>) -> Option<ProcessFile> {
         match ProcessFile::read(path, bytes) {
-            Ok(Some(mut process)) => {
-                self.problems.append(&mut process.problems);
-                self.processes.push(process);
+            Ok(file) => {
+                let mut file = file?;
+                self.problems.append(&mut file.problems);
+                Some(file)
             }
-            Ok(None) => {}
-            Err(error) => self.reject(&error),
+            Err(error) => {
+                self.reject(&error);
+                None
+            }
         }
     }
 

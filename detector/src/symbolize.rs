@@ -115,6 +115,12 @@ impl<'m> Symbolizer<'m> {
             let place = frame.and_then(|frame| self.place_of(frame));
             return place.unwrap_or_else(|| Place { file, function, ..unknown_place() });
         }
+        // What does not pass its caller's place on: the user's line is the one that called it.
+        if trim::is_runtime_file(&site.file)
+            && let Some(place) = frame.and_then(|frame| self.place_of(frame))
+        {
+            return place;
+        }
         let program = self.model.processes.get(site.process.idx()).map_or("", |process| process.program.as_str());
         let files: Vec<&str> = frames.iter().filter_map(|frame| frame.file.as_deref()).collect();
         let excerpt = self.texts.excerpt(&site.file, site.line, &files, program);

@@ -244,8 +244,11 @@ impl Watch {
 impl Hang {
     /// Adds a finding; `live` are the recorded processes that are alive.
     fn add(&mut self, finding: Finding, live: &[u32]) {
-        let processes = finding.threads.iter().filter_map(|thread| i32::try_from(thread.process).ok());
-        self.processes.extend(processes);
+        // Not those behind it, which may go on when it is ended; and the number of one that has ended may be another's by now.
+        let waiting = finding.edges.iter().filter(|edge| edge.is_waiting());
+        let threads = waiting.filter_map(|edge| finding.threads.get(edge.thread));
+        let processes = threads.map(|thread| thread.process).filter(|process| live.contains(process));
+        self.processes.extend(processes.filter_map(|process| i32::try_from(process).ok()));
         self.processes.sort_unstable();
         self.processes.dedup();
         self.findings.push(finding);

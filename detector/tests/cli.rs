@@ -165,9 +165,9 @@ fn the_program_finds_a_private_trace_directory() {
     let script = "stat -c %a \"$DEADLOCK_CHECK_TRACE\"; ls \"$DEADLOCK_CHECK_TRACE\"; echo $DEADLOCK_CHECK_TRACE";
     let output = run(&["run", "--", "sh", "-c", script]);
     let lines: Vec<&str> = stdout(&output).lines().collect();
-    assert_eq!(lines[..2], ["700", trace_format::MARKER]);
-    assert!(Path::new(lines[2]).is_absolute());
-    assert!(!Path::new(lines[2]).exists(), "a temporary trace is removed");
+    assert_eq!(lines[..3], ["700", trace_format::MARKER, "temporary"]);
+    assert!(Path::new(lines[3]).is_absolute());
+    assert!(!Path::new(lines[3]).exists(), "a temporary trace is removed");
 }
 
 #[test]

@@ -165,6 +165,7 @@ fn model(state: &State, reach: &[Vec<usize>]) -> Model {
     };
     let object = |idx: usize| Object {
         process: ProcessId(0),
+        shared_by: Vec::new(),
         kind: kind_of(idx),
         type_name: String::new(),
         label: Some(format!("o{idx}")),
@@ -189,6 +190,7 @@ fn model(state: &State, reach: &[Vec<usize>]) -> Model {
         Some(Wait { event, object: Some(object), site: SiteId(0), other: None, age: None, is_over: false })
     };
     let threads = state.threads.iter().enumerate().map(|(idx, (doing, holds))| Thread {
+        is_left_behind: false,
         process: ProcessId(0),
         number: idx as u32 + 1,
         tid: idx as u32 + 1,

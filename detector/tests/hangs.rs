@@ -51,7 +51,7 @@ fn tests_that_hang() {
 
 /// Runs the hangs, some at a time, and compares.
 fn prove(hangs: &[Hang], program: &Path, inside: Inside) {
-    in_parallel(hangs, |hang| {
+    in_parallel(AT_ONCE, hangs, |hang| {
         let trace = tempfile::tempdir().unwrap();
         let arguments = ["--trace", trace.path().to_str().unwrap()];
         let of_program = if inside == Inside::Program { vec![hang.name] } else { vec![hang.name, "--exact"] };
@@ -65,11 +65,11 @@ fn prove(hangs: &[Hang], program: &Path, inside: Inside) {
     });
 }
 
-/// Calls `each` for every item, on a few threads; panics if one of the calls did.
-fn in_parallel<T: Sync>(items: &[T], each: impl Fn(&T) + Sync) {
+/// Calls `each` for every item, on so many threads; panics if one of the calls did.
+fn in_parallel<T: Sync>(n_threads: usize, items: &[T], each: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..n_threads {
             // Relaxed: which thread takes which item does not matter.
             scope.spawn(|| {
                 while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {

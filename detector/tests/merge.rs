@@ -4,7 +4,7 @@ mod support;
 
 use detector::{
     merge::{self, FirstPass, Sink, Step},
-    source::ProcessFile,
+    source::Family,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ impl Sink for Collected {
 }
 
 /// The merged order, which must be one of locks that exclude each other.
-fn check_order(file: &ProcessFile) -> Result<usize, TestCaseError> {
+fn check_order(file: &Family) -> Result<usize, TestCaseError> {
     let first = FirstPass::new(file);
     let (n_events, n_objects) = (first.n_events, first.objects.len());
     let mut collected = Collected::default();
@@ -158,7 +158,7 @@ fn execute_on_atomics(wishes: &[(usize, usize, usize)], segment_events: usize, f
 }
 
 /// The merged order, in which each version is made once and seen between its making and that of the next one.
-fn check_stripes(file: &ProcessFile) -> Result<(), TestCaseError> {
+fn check_stripes(file: &Family) -> Result<(), TestCaseError> {
     let first = FirstPass::new(file);
     let n_events = first.n_events;
     let mut collected = Collected::default();
@@ -184,7 +184,7 @@ proptest! {
     ) {
         let trace = trace_of([execute(&wishes, segment_events).to_bytes()]);
         prop_assert_eq!(&trace.problems, &[]);
-        check_order(&trace.processes[0])?;
+        check_order(&trace.families[0])?;
     }
 
     #[test]
@@ -194,7 +194,7 @@ proptest! {
     ) {
         let trace = trace_of([execute_on_atomics(&wishes, segment_events, false).to_bytes()]);
         prop_assert_eq!(&trace.problems, &[]);
-        check_stripes(&trace.processes[0])?;
+        check_stripes(&trace.families[0])?;
     }
 }
 
@@ -209,7 +209,7 @@ fn an_operation_whose_version_is_not_certain_waits_for_nothing() {
     process.push("t1", Event::at_address(Kind::ATOMIC_STORE, flags.with(Flags::UNCERTAIN), 1, address, 77));
     process.push("t2", Event::at_address(Kind::ATOMIC_STORE, flags, 1, address, 1));
     let trace = trace_of([process.to_bytes()]);
-    let merged = merge::run(&trace.processes[0], FirstPass::new(&trace.processes[0]), &mut Collected::default());
+    let merged = merge::run(&trace.families[0], FirstPass::new(&trace.families[0]), &mut Collected::default());
     assert_eq!(merged.n_gaps, 0);
 }
 
@@ -219,14 +219,14 @@ fn a_version_that_is_missing_is_a_gap() {
     let process = execute_on_atomics(&wishes, 4000, true);
     let trace = trace_of([process.to_bytes()]);
     let mut collected = Collected::default();
-    let merged = merge::run(&trace.processes[0], FirstPass::new(&trace.processes[0]), &mut collected);
+    let merged = merge::run(&trace.families[0], FirstPass::new(&trace.families[0]), &mut collected);
     // Where the versions begin is where recording began, for all that is known.
     assert_eq!(merged.n_gaps, 0);
     let mut process = execute_on_atomics(&wishes[..2], 4000, false);
     let late = Event::at_address(Kind::ATOMIC_LOAD, Flags::NONE, 1, addresses()[0], 5);
     process.push("t1", late);
     let trace = trace_of([process.to_bytes()]);
-    let merged = merge::run(&trace.processes[0], FirstPass::new(&trace.processes[0]), &mut collected);
+    let merged = merge::run(&trace.families[0], FirstPass::new(&trace.families[0]), &mut collected);
     assert_eq!(merged.n_gaps, 1);
 }
 
@@ -236,7 +236,7 @@ fn the_order_is_the_same_each_time() {
     let trace = trace_of([execute(&wishes, 10).to_bytes()]);
     let order = || {
         let mut collected = Collected::default();
-        merge::run(&trace.processes[0], FirstPass::new(&trace.processes[0]), &mut collected);
+        merge::run(&trace.families[0], FirstPass::new(&trace.families[0]), &mut collected);
         format!("{:?}", collected.steps)
     };
     assert_eq!(order(), order());
@@ -262,8 +262,8 @@ fn a_missing_number_marks_its_object_and_no_other() {
         file.extend(segment);
     }
     let trace = trace_of([file]);
-    let first = FirstPass::new(&trace.processes[0]);
-    let merged = merge::run(&trace.processes[0], first, &mut Collected::default());
+    let first = FirstPass::new(&trace.families[0]);
+    let merged = merge::run(&trace.families[0], first, &mut Collected::default());
     assert_eq!(merged.n_gaps, 2);
     let gapped: Vec<bool> = (0..merged.objects.len() as u32).map(|object| merged.is_gapped(object)).collect();
     assert_eq!(gapped, [false, true, true], "a thread, and two locks");

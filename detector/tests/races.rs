@@ -43,6 +43,7 @@ fn show(stats: &Stats) {
 impl Scene {
     fn new() -> Self {
         let thread = |number, name: &str| Thread {
+            is_left_behind: false,
             process: ProcessId(0),
             number,
             tid: number,
@@ -66,6 +67,7 @@ impl Scene {
     fn object(&mut self, kind: ObjectKind, type_name: &str, label: Option<&str>) -> ObjectId {
         self.model.objects.push(Object {
             process: ProcessId(0),
+            shared_by: Vec::new(),
             kind,
             type_name: type_name.to_owned(),
             label: label.map(str::to_owned),

@@ -334,7 +334,7 @@ proptest! {
         let words: Vec<u64> = events.iter().flat_map(|event| event.words()).collect();
         let head = (chunk::HEADER_WORDS + words.len()) as u64 * 8;
         let trace = trace_of([file(0, &[(ChunkKind::EVENTS, head, words)])]);
-        for process in &trace.processes {
+        for process in &trace.families {
             let recorded = Recorded::new(process, &FirstPass::new(process), |_| ObjectKind::Mutex);
             let mut analysis = HappensBefore::new(Rule::Schedulable);
             recorded.pass(&mut analysis);

@@ -1,15 +1,19 @@
 //! A thread of a scenario: performs its operations in order, each when the driver lets it.
 
+#[path = "waits.rs"]
+mod waits;
+
 use super::{
     channel::{Channel, Receive, receiver_of, sender_of},
     frames,
     gate::Gate,
     number::Number,
-    primitives::{Data, Guard, How, Object, Patience, Unsupported},
+    parked::Parked,
+    primitives::{Guard, How, Object, Patience, Unsupported},
     program::World,
     record::Op,
 };
-use instrumented_sync::{Condvar, MutexGuard, Once, PoisonError, resource::Holding, signal, thread};
+use instrumented_sync::{resource::Holding, signal, thread};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::atomic::Ordering,
@@ -54,6 +58,14 @@ struct Rest<'a> {
 impl Drop for Rest<'_> {
     fn drop(&mut self) {
         *self.flow = self.actor.run(self.from, self.to);
+    }
+}
+
+/// How many threads hold a lock changes.
+fn count(world: &World, lock: &str, by: isize) {
+    if let Some(n_holds) = world.n_holds.get(lock) {
+        // Relaxed: steps of a schedule follow each other through the driver's socket.
+        n_holds.fetch_add(by.cast_unsigned(), Ordering::Relaxed);
     }
 }
 
@@ -130,8 +142,7 @@ impl Actor {
             "wait" => self.wait(&op, None)?,
             "wait_timeout" => self.wait(&op, Some(SHORT))?,
             "wait_until" => self.wait_until(&op)?,
-            "notify_one" => self.condvar(op.word(1))?.notify_one(),
-            "notify_all" => self.condvar(op.word(1))?.notify_all(),
+            "notify_one" | "notify_all" => self.notify(&op)?,
             "send" | "close" | "recv" | "recv_timeout" | "try_recv_empty" | "select_recv" | "drop_rx" => {
                 self.communicate(&op)?;
             }
@@ -171,18 +182,8 @@ impl Actor {
         self.world.objects.get(name).ok_or_else(|| Unsupported(format!("{name}, which is not declared")))
     }
 
-    fn condvar(&self, name: &str) -> Result<&'static Condvar, Unsupported> {
-        match self.object(name)? {
-            Object::Condvar(condvar) => Ok(condvar),
-            _ => Err(Unsupported(format!("{name} as a condition variable"))),
-        }
-    }
-
     fn count(&self, lock: &str, by: isize) {
-        if let Some(n_holds) = self.world.n_holds.get(lock) {
-            // Relaxed: steps of a schedule follow each other through the driver's socket.
-            n_holds.fetch_add(by.cast_unsigned(), Ordering::Relaxed);
-        }
+        count(self.world, lock, by);
     }
 
     fn lock(&mut self, op: &Op, how: How, patience: Patience) -> Result<bool, Unsupported> {
@@ -240,60 +241,6 @@ impl Actor {
             (Object::Latch(latch), "latch_wait") => latch.wait(),
             _ => return Err(mistaken(op)),
         }
-        Ok(())
-    }
-
-    /// The thread's guard of the mutex that a wait gives up.
-    fn guard_to_wait(&mut self, op: &Op) -> Result<MutexGuard<'static, Data>, Unsupported> {
-        let is_it = |(name, guard): &(String, Guard)| name == op.word(2) && matches!(guard, Guard::Mutex(_));
-        let held = self.guards.iter().rposition(is_it).map(|place| self.guards.remove(place).1);
-        let Some(Guard::Mutex(guard)) = held else { return Err(mistaken(op)) };
-        Ok(guard)
-    }
-
-    fn wait(&mut self, op: &Op, time: Option<Duration>) -> Result<(), Unsupported> {
-        let (condvar, mutex) = (self.condvar(op.word(1))?, op.word(2));
-        let guard = self.guard_to_wait(op)?;
-        self.count(mutex, -1);
-        let guard = match time {
-            None => condvar.wait(guard).unwrap_or_else(PoisonError::into_inner),
-            Some(time) => condvar.wait_timeout(guard, time).unwrap_or_else(PoisonError::into_inner).0,
-        };
-        self.count(mutex, 1);
-        self.guards.push((mutex.to_owned(), Guard::Mutex(guard)));
-        Ok(())
-    }
-
-    /// Waits until a variable has a value: by `wait_while` if the mutex guards it, else in a loop that asks before each wait.
-    fn wait_until(&mut self, op: &Op) -> Result<(), Unsupported> {
-        let (condvar, mutex, variable, value) =
-            (self.condvar(op.word(1))?, op.word(2), op.word(3), op.number(4).unwrap_or(0));
-        if !matches!(self.object(variable)?, Object::Guarded(lock) if lock == mutex) {
-            while self.load(variable, Ordering::Acquire)? != value {
-                self.wait(op, None)?;
-            }
-            return Ok(());
-        }
-        let mut guard = self.guard_to_wait(op)?;
-        let mut has_waited = false;
-        let mut waits = |data: &mut Data| {
-            if has_waited {
-                self.count(mutex, 1);
-            }
-            has_waited = data.get(variable).copied().unwrap_or(0) != value;
-            if has_waited {
-                self.count(mutex, -1);
-            }
-            has_waited
-        };
-        let guard = loop {
-            match condvar.wait_while(guard, &mut waits) {
-                Ok(guard) => break guard,
-                // It asks no more once the mutex is poisoned; the program does.
-                Err(poisoned) => guard = poisoned.into_inner(),
-            }
-        };
-        self.guards.push((mutex.to_owned(), Guard::Mutex(guard)));
         Ok(())
     }
 
@@ -410,11 +357,13 @@ impl Actor {
     /// Performs the operations up to `once_end` inside the once, or skips them.
     fn once(&mut self, pc: usize) -> Result<Flow, Unsupported> {
         let name = self.ops[pc].word(1).to_owned();
-        let Object::Once(once) = self.object(&name)? else { return Err(mistaken(&self.ops[pc])) };
-        let once: &Once = once;
         let end = Op::end_of(&self.ops, pc, "once_end").unwrap_or(self.ops.len());
         let mut body = Ok(Flow::To(end + 1));
-        once.call_once(|| body = self.section(pc, end));
+        match self.object(&name)? {
+            Object::Once(once) => once.call_once(|| body = self.section(pc, end)),
+            Object::Parked(Parked::Once(once)) => once.call_once(|| body = self.section(pc, end)),
+            _ => return Err(mistaken(&self.ops[pc])),
+        }
         match body? {
             Flow::To(next) => Ok(Flow::To(next)),
             Flow::End => Err(Unsupported("the end of a thread inside a once".to_owned())),

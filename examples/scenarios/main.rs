@@ -5,7 +5,7 @@
 //! the file, if there is one; then a table. The execution sees the program and its schedule only, no verdict.
 //!
 //! ```text
-//! cargo run --release --example scenarios -- tests/data/scenarios.jsonl [--id ID]
+//! cargo run --release --example scenarios -- tests/data/scenarios.jsonl [--id ID] [--locks parking_lot]
 //! ```
 
 mod actor;
@@ -16,6 +16,7 @@ mod frames;
 mod gate;
 mod judge;
 mod number;
+mod parked;
 mod placement;
 mod primitives;
 mod program;
@@ -40,9 +41,11 @@ fn main() -> ExitCode {
             }
             return ExitCode::SUCCESS;
         }
-        [file] => judge(file, None),
-        [file, "--id", id] | ["--id", id, file] => judge(file, Some(id)),
-        _ => Err(io::Error::other("usage: scenarios FILE.jsonl [--id ID]")),
+        [file] => judge(file, None, None),
+        [file, "--id", id] | ["--id", id, file] => judge(file, Some(id), None),
+        [file, "--locks", parked::NAME] => judge(file, None, Some(parked::NAME)),
+        [file, "--id", id, "--locks", parked::NAME] => judge(file, Some(id), Some(parked::NAME)),
+        _ => Err(io::Error::other("usage: scenarios FILE.jsonl [--id ID] [--locks parking_lot]")),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,10 +57,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn judge(file: &str, id: Option<&str>) -> io::Result<()> {
+fn judge(file: &str, id: Option<&str>, locks: Option<&str>) -> io::Result<()> {
     let text = fs::read_to_string(file)?;
     let mut records = record::parse(&text).map_err(|error| io::Error::other(format!("{file}: {error}")))?;
     records.retain(|record| id.is_none_or(|id| record.scenario.id == id));
+    for record in &mut records {
+        record.scenario.locks = locks.map(str::to_owned);
+    }
     let mut out = io::stdout().lock();
     let mut err = io::stderr().lock();
     let judged = crew::judge_all(&records, |judged| writeln!(out, "{}", judged.line()))?;

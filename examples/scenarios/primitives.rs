@@ -5,15 +5,19 @@
 use super::{
     channel::Channel,
     number::Number,
+    parked::{self, Parked, ParkedGuard},
     record::{Op, Scenario},
 };
 use instrumented_sync::{
     Barrier, Condvar, Latch, Mutex, MutexGuard, Once, PoisonError, ReentrantLock, ReentrantLockGuard, RwLock,
     RwLockReadGuard, RwLockWriteGuard, Semaphore, TryLockError, UpgradableGuard, UpgradableReadGuard, UpgradableRwLock,
     UpgradableWriteGuard, label,
+    process::shared::{self, Region},
 };
 use std::{
     collections::BTreeMap,
+    io,
+    path::Path,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -29,6 +33,8 @@ pub(crate) type Data = BTreeMap<String, i64>;
 pub(crate) enum Object {
     /// A mutex with the variables that it guards.
     Mutex(Mutex<Data>),
+    /// A mutex of several processes, which guards nothing here.
+    SharedMutex(shared::Mutex<u64>),
     /// A read-write lock with the variables that it guards.
     RwLock(RwLock<Data>),
     /// A mutex that its holder may take again.
@@ -47,6 +53,8 @@ pub(crate) enum Object {
     Barrier(Barrier),
     /// A once.
     Once(Once),
+    /// One of these as `parking_lot` has it.
+    Parked(Parked),
     /// A variable that no lock guards.
     Number(Number),
     /// A variable among the data of the lock of this name.
@@ -57,6 +65,9 @@ pub(crate) enum Object {
 pub(crate) enum Guard {
     /// Of a mutex.
     Mutex(MutexGuard<'static, Data>),
+    /// Of a mutex of several processes.
+    #[expect(dead_code, reason = "held until it is dropped, and it guards nothing to look at")]
+    SharedMutex(shared::MutexGuard<'static, u64>),
     /// Of a read-write lock, alone.
     Write(RwLockWriteGuard<'static, Data>),
     /// Of a read-write lock, with others.
@@ -70,6 +81,8 @@ pub(crate) enum Guard {
     RichRead(UpgradableReadGuard<'static, Data>),
     /// Of an upgradable lock, with readers, and with the right to become its writer.
     RichUpgradable(UpgradableGuard<'static, Data>),
+    /// Of a lock of `parking_lot`.
+    Parked(ParkedGuard),
 }
 
 /// The variables of a lock that holds none.
@@ -105,7 +118,10 @@ impl Guard {
         match self {
             Self::Read(_) | Self::RichRead(_) => How::Shared,
             Self::RichUpgradable(_) => How::Upgradable,
-            Self::Mutex(_) | Self::Write(_) | Self::Reentrant(_) | Self::RichWrite(_) => How::Alone,
+            Self::Parked(guard) => guard.how(),
+            Self::Mutex(_) | Self::SharedMutex(_) | Self::Write(_) | Self::Reentrant(_) | Self::RichWrite(_) => {
+                How::Alone
+            }
         }
     }
 
@@ -115,10 +131,11 @@ impl Guard {
             Self::Mutex(guard) => guard,
             Self::Write(guard) => guard,
             Self::Read(guard) => guard,
-            Self::Reentrant(_) => &NOTHING,
+            Self::Reentrant(_) | Self::SharedMutex(_) => &NOTHING,
             Self::RichWrite(guard) => guard,
             Self::RichRead(guard) => guard,
             Self::RichUpgradable(guard) => guard,
+            Self::Parked(guard) => guard.data(),
         }
     }
 
@@ -128,7 +145,10 @@ impl Guard {
             Self::Mutex(guard) => Some(guard),
             Self::Write(guard) => Some(guard),
             Self::RichWrite(guard) => Some(guard),
-            Self::Read(_) | Self::Reentrant(_) | Self::RichRead(_) | Self::RichUpgradable(_) => None,
+            Self::Parked(guard) => guard.data_mut(),
+            Self::Read(_) | Self::Reentrant(_) | Self::SharedMutex(_) | Self::RichRead(_) | Self::RichUpgradable(_) => {
+                None
+            }
         }
     }
 
@@ -136,6 +156,7 @@ impl Guard {
     pub(crate) fn upgraded(self) -> Option<Self> {
         match self {
             Self::RichUpgradable(guard) => Some(Self::RichWrite(UpgradableGuard::upgrade(guard))),
+            Self::Parked(guard) => guard.upgraded().map(Self::Parked),
             _ => None,
         }
     }
@@ -144,6 +165,7 @@ impl Guard {
     pub(crate) fn downgraded(self) -> Option<Self> {
         match self {
             Self::RichWrite(guard) => Some(Self::RichRead(UpgradableWriteGuard::downgrade(guard))),
+            Self::Parked(guard) => guard.downgraded().map(Self::Parked),
             _ => None,
         }
     }
@@ -159,11 +181,21 @@ impl Object {
         declaration: &Op,
         scenario: &Scenario,
         guarded: &BTreeMap<String, String>,
+        directory: &Path,
     ) -> Result<Self, Unsupported> {
         let name = declaration.word(1);
         let number = |n| declaration.number(n).unwrap_or(0);
+        // Of readers that never queue it has no lock.
+        let is_parked = scenario.locks.as_deref() == Some(parked::NAME) && scenario.rw_policy.is_none();
+        let parked = || Parked::new(declaration.name(), || data_of(name, scenario, guarded));
+        if let Some(parked) = is_parked.then(parked).flatten() {
+            return Ok(Self::Parked(parked).labelled(name));
+        }
         Ok(match declaration.name() {
             "mutex" => Self::Mutex(Mutex::new(data_of(name, scenario, guarded))),
+            "shm_mutex" => {
+                Self::SharedMutex(shared_mutex(name, directory).map_err(|error| Unsupported(error.to_string()))?)
+            }
             "rwlock" if is_plain(name, scenario) => Self::RwLock(RwLock::new(data_of(name, scenario, guarded))),
             "rwlock" if scenario.rw_policy.as_deref() == Some("reader_pref") => {
                 Self::Upgradable(UpgradableRwLock::reader_preferring(data_of(name, scenario, guarded)))
@@ -189,6 +221,7 @@ impl Object {
         let name = name.split('@').next().unwrap_or(name);
         match &self {
             Self::Mutex(mutex) => label(mutex, name),
+            Self::SharedMutex(mutex) => label(mutex, name),
             Self::RwLock(lock) => label(lock, name),
             Self::Reentrant(lock) => label(lock, name),
             Self::Upgradable(lock) => label(lock, name),
@@ -197,6 +230,7 @@ impl Object {
             Self::Condvar(condvar) => label(condvar, name),
             Self::Barrier(barrier) => label(barrier, name),
             Self::Once(once) => label(once, name),
+            Self::Parked(parked) => parked.label(name),
             // They have been given their names.
             Self::Channel(_) | Self::Number(_) | Self::Guarded(_) => {}
         }
@@ -230,6 +264,9 @@ impl Object {
             Self::Mutex(mutex) if how == How::Alone => {
                 Guard::Mutex(mutex.lock().unwrap_or_else(PoisonError::into_inner))
             }
+            Self::SharedMutex(mutex) if how == How::Alone => {
+                Guard::SharedMutex(mutex.lock().unwrap_or_else(shared::PoisonError::into_inner))
+            }
             Self::RwLock(lock) if how == How::Shared => {
                 Guard::Read(lock.read().unwrap_or_else(PoisonError::into_inner))
             }
@@ -237,31 +274,50 @@ impl Object {
                 Guard::Write(lock.write().unwrap_or_else(PoisonError::into_inner))
             }
             Self::Reentrant(lock) if how == How::Alone => Guard::Reentrant(lock.lock()),
+            Self::Parked(parked) => Guard::Parked(parked.lock(how)?),
             Self::Upgradable(lock) => match how {
                 How::Alone => Guard::RichWrite(lock.write()),
                 How::Shared => Guard::RichRead(lock.read()),
                 How::Recursive => Guard::RichRead(lock.read_recursive()),
                 How::Upgradable => Guard::RichUpgradable(lock.upgradable_read()),
             },
-            _ => return Err(Unsupported("a lock of something that is no lock".to_owned())),
+            _ => return Err(no_lock()),
         })
     }
 
     fn try_lock(&'static self, how: How) -> Result<Option<Guard>, Unsupported> {
         Ok(match self {
             Self::Mutex(mutex) if how == How::Alone => tried(mutex.try_lock()).map(Guard::Mutex),
+            Self::SharedMutex(mutex) if how == How::Alone => match mutex.try_lock() {
+                Ok(guard) => Some(Guard::SharedMutex(guard)),
+                Err(shared::TryLockError::Poisoned(error)) => Some(Guard::SharedMutex(error.into_inner())),
+                Err(shared::TryLockError::WouldBlock) => None,
+            },
             Self::RwLock(lock) if how == How::Shared => tried(lock.try_read()).map(Guard::Read),
             Self::RwLock(lock) if how == How::Alone => tried(lock.try_write()).map(Guard::Write),
             Self::Reentrant(lock) if how == How::Alone => lock.try_lock().map(Guard::Reentrant),
+            Self::Parked(parked) => parked.try_lock(how)?.map(Guard::Parked),
             Self::Upgradable(lock) => match how {
                 How::Alone => lock.try_write().map(Guard::RichWrite),
                 How::Shared => lock.try_read().map(Guard::RichRead),
                 How::Recursive => lock.try_read_recursive().map(Guard::RichRead),
                 How::Upgradable => lock.try_upgradable_read().map(Guard::RichUpgradable),
             },
-            _ => return Err(Unsupported("a lock of something that is no lock".to_owned())),
+            _ => return Err(no_lock()),
         })
     }
+}
+
+/// What is said of an object that cannot be held, or not in this way.
+pub(crate) fn no_lock() -> Unsupported {
+    Unsupported("a lock of something that is no lock".to_owned())
+}
+
+/// Bytes of the memory that a scenario's processes share.
+const MEMORY: usize = 1 << 16;
+
+fn shared_mutex(name: &str, directory: &Path) -> io::Result<shared::Mutex<u64>> {
+    shared::Mutex::open(&Region::at(directory.join("memory"), MEMORY)?, name, 0)
 }
 
 fn tried<G>(result: Result<G, TryLockError<G>>) -> Option<G> {

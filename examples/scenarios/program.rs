@@ -89,21 +89,33 @@ pub(crate) fn process_of(thread: &Thread) -> &str {
     thread.process.as_deref().unwrap_or("")
 }
 
+/// A thread that one of another process waits for.
+fn joined_elsewhere(scenario: &Scenario) -> Option<&str> {
+    let process = |name: &str| scenario.program.iter().find(|thread| thread.name == name).map(process_of);
+    let joins = scenario.program.iter().flat_map(|thread| Op::all(thread).into_iter().map(move |op| (thread, op)));
+    let mut joined = joins.filter(|(_, op)| op.name() == "join");
+    let other = joined.find(|(by, op)| process(op.word(1)).is_some_and(|of| of != process_of(by)))?;
+    scenario.program.iter().map(|thread| thread.name.as_str()).find(|name| *name == other.1.word(1))
+}
+
 impl World {
     fn new(scenario: Scenario, directory: &Path, process: &str) -> Result<Self, Unsupported> {
         if let Some(task) = scenario.program.iter().find(|thread| thread.executor.is_some()) {
             return Err(Unsupported(format!("the task {}", task.name)));
+        }
+        if let Some(other) = joined_elsewhere(&scenario) {
+            return Err(Unsupported(format!("the wait for {other}, a thread of another process")));
         }
         let guarded = placement::guards(&scenario);
         let mut objects = BTreeMap::new();
         for declaration in scenario.primitives.iter().map(|text| Op::new(text)) {
             let name = declaration.word(1);
             let users: BTreeSet<&str> = scenario.program.iter().filter(|t| uses(t, name)).map(process_of).collect();
-            if users.len() > 1 {
+            if users.len() > 1 && declaration.name() != "shm_mutex" {
                 return Err(Unsupported(format!("{name}, which several processes use")));
             }
             if users.is_empty() || users.contains(process) {
-                objects.insert(name.to_owned(), Object::new(&declaration, &scenario, &guarded)?);
+                objects.insert(name.to_owned(), Object::new(&declaration, &scenario, &guarded, directory)?);
             }
         }
         let n_holds = objects.keys().map(|name| (name.clone(), AtomicUsize::new(0))).collect();

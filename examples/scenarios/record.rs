@@ -20,6 +20,9 @@ pub(crate) struct Scenario {
     /// `writer_pref` or `reader_pref`.
     #[serde(default)]
     pub(crate) rw_policy: Option<String>,
+    /// Whose locks it is run on; std's if nothing is said.
+    #[serde(default)]
+    pub(crate) locks: Option<String>,
 }
 
 /// A thread of a program.

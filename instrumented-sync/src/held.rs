@@ -84,8 +84,8 @@ pub(crate) struct Hold<'a> {
 /// Where flags keep the mode.
 const MODE: u8 = 7;
 
-/// Larger than every number of an acquire.
-const UNRECORDED: u64 = u64::MAX;
+/// Larger than every number of an acquire: of a hold that was not recorded, and of which no release will be.
+pub(crate) const UNRECORDED: u64 = u64::MAX;
 
 impl<'a> Hold<'a> {
     /// A hold whose acquire was recorded.

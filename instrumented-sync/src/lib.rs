@@ -1,4 +1,4 @@
-//! Drop-in `std::sync` and `std::thread` that record what
+//! Drop-in `std::sync`, `std::thread` and `std::process` that record what
 //! [`deadlock-check`](https://crates.io/crates/deadlock-check) needs to explain hangs.
 //!
 //! Swap `use std::sync::Mutex` for `use instrumented_sync::Mutex` - the same for the other primitives here - and
@@ -6,9 +6,9 @@
 //! each operation costs one predictable branch more than std's. Without the feature `record`, and on every
 //! platform but Linux, all paths of std are std's own types and [`label`] is nothing.
 //!
-//! The paths are std's: [`sync`] and [`thread`] hold what `std::sync` and `std::thread` hold; the common names
-//! are at the root too. What std lacks is here in every build: [`Semaphore`], [`Latch`], [`ReentrantLock`],
-//! [`UpgradableRwLock`], channels with several receivers in [`mpmc`]; and annotations: [`resource`] for blocking
+//! The paths are std's: [`sync`], [`thread`] and [`process`] hold what `std::sync`, `std::thread` and `std::process`
+//! hold; the common names of the first are at the root too. What std lacks is here in every build: [`Semaphore`],
+//! [`Latch`], [`ReentrantLock`], [`UpgradableRwLock`], channels with several receivers in [`mpmc`]; and annotations: [`resource`] for blocking
 //! primitives that the crate does not know, [`signal`] for signal handlers. What threads share without any of these is recorded
 //! in a [`cell`], or marked: [`read_of!`], [`write_of!`], [`free_of!`].
 //!
@@ -29,11 +29,20 @@
 #[doc(hidden)]
 #[path = "mark.rs"]
 pub mod __mark;
+#[cfg(any(feature = "lock_api", feature = "lock_api_05"))]
+pub mod backend;
 pub mod cell;
 #[cfg_attr(not(recorded), allow(dead_code, reason = "the recorded side is used by recording only"))]
 mod held;
 pub mod model;
 mod native;
+#[cfg(feature = "once_cell")]
+pub mod once_cell;
+#[cfg(feature = "parking_lot")]
+pub mod parking_lot;
+#[cfg(feature = "parking_lot_013")]
+pub mod parking_lot_013;
+pub mod process;
 pub mod resource;
 pub mod signal;
 pub mod sync;

@@ -3,15 +3,16 @@
 //! One module, so that other primitives of the same shape can stand in for std's without a change elsewhere: those of
 //! a model checker do, in a modelled build.
 
+#[cfg(recorded)]
+pub(crate) use std::{
+    process,
+    sync::{Once, OnceLock, atomic, mpsc},
+    thread,
+};
 #[cfg(not(modelled))]
 pub(crate) use std::{
     sync::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Instant,
-};
-#[cfg(recorded)]
-pub(crate) use std::{
-    sync::{Once, OnceLock, atomic, mpsc},
-    thread,
 };
 
 #[cfg(modelled)]

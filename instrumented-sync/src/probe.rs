@@ -7,6 +7,9 @@
 pub(crate) mod access;
 pub(crate) mod atomic;
 mod operation;
+mod process;
+#[cfg(shared)]
+mod shared;
 
 use crate::{
     held::{Held, Hold},
@@ -21,13 +24,18 @@ use crate::{
 };
 use std::{
     panic::Location,
-    sync::{LockResult, PoisonError, TryLockError, TryLockResult},
+    sync::{LockResult, PoisonError, TryLockError, TryLockResult, atomic::AtomicU64},
 };
 use trace_format::{Event, ObjectId};
 
-pub(crate) use self::operation::Operation;
+#[cfg(shared)]
+pub(crate) use self::shared::{Place, in_shared_memory, owner_died};
+pub(crate) use self::{
+    operation::Operation,
+    process::{child, process_start, role},
+};
 pub(crate) use crate::{
-    identity::{Class, Identity, Unnumbered},
+    identity::{Class, Identity, Unnumbered, latest_version, next_version},
     recorder::{latch::recording, task::TaskSlot},
 };
 pub(crate) use trace_format::{Flags, Kind, Mode, ObjectKind};
@@ -39,6 +47,8 @@ pub(crate) type Site = &'static Location<'static>;
 #[derive(Clone, Copy)]
 pub(crate) struct Acquire<'a> {
     pub(crate) identity: &'a Identity,
+    /// Where its acquires are numbered: in shared memory, if the object lies there.
+    pub(crate) version: &'a AtomicU64,
     pub(crate) class: Class,
     pub(crate) mode: Mode,
     pub(crate) site: Site,
@@ -101,7 +111,7 @@ impl<'a> Acquire<'a> {
                 Ok(native) => Ok(native),
                 Err(TryLockError::Poisoned(poisoned)) => Err(poisoned),
                 Err(TryLockError::WouldBlock) => {
-                    request(ready, flags);
+                    request(ready, flags, self.version);
                     flags = flags.with(Flags::CONTENDED);
                     let acquired = lock();
                     granted();
@@ -154,12 +164,23 @@ impl<'a> Acquire<'a> {
         try_lock: impl FnOnce() -> Option<N>,
         lock: impl FnOnce() -> Option<N>,
     ) -> Option<(Hold<'a>, N)> {
+        self.obtaining_with(flags, try_lock, lock, || Flags::NONE)
+    }
+
+    /// The same of what has its own kind of poison: once it is acquired, `found` gives further flags.
+    pub(crate) fn obtaining_with<N>(
+        self,
+        flags: Flags,
+        try_lock: impl FnOnce() -> Option<N>,
+        lock: impl FnOnce() -> Option<N>,
+        found: impl FnOnce() -> Flags,
+    ) -> Option<(Hold<'a>, N)> {
         let mut flags = self.mode.flags().with(flags);
         let ready = if recording() { self.ready() } else { Ready::NONE };
         let mut obtained = try_lock();
         if obtained.is_none() {
             if ready.0 != 0 {
-                request(ready, flags);
+                request(ready, flags, self.version);
                 flags = flags.with(Flags::CONTENDED);
             }
             obtained = lock();
@@ -170,17 +191,26 @@ impl<'a> Acquire<'a> {
         if obtained.is_none() {
             ready.observed();
         }
-        obtained.map(|native| (self.acquired(ready, flags), native))
+        obtained.map(|native| (self.acquired(ready, flags.with(found())), native))
     }
 
     /// Acquires a primitive that cannot be poisoned, if that is possible at once.
     pub(crate) fn trying_to_obtain<N>(self, try_lock: impl FnOnce() -> Option<N>) -> Option<(Hold<'a>, N)> {
+        self.trying_to_obtain_with(try_lock, || Flags::NONE)
+    }
+
+    /// As [`Self::obtaining_with`], if that is possible at once.
+    pub(crate) fn trying_to_obtain_with<N>(
+        self,
+        try_lock: impl FnOnce() -> Option<N>,
+        found: impl FnOnce() -> Flags,
+    ) -> Option<(Hold<'a>, N)> {
         let ready = if recording() { self.ready() } else { Ready::NONE };
         let obtained = try_lock();
         if obtained.is_none() {
             ready.observed();
         }
-        obtained.map(|native| (self.acquired(ready, self.mode.flags().with(Flags::TRY)), native))
+        obtained.map(|native| (self.acquired(ready, self.mode.flags().with(Flags::TRY).with(found())), native))
     }
 
     #[inline]
@@ -194,7 +224,7 @@ impl<'a> Acquire<'a> {
         if ready.0 == 0 {
             return Hold::unrecorded(self.identity, self.mode);
         }
-        let seq = next_seq(self.identity, self.mode);
+        let seq = next_seq(self.version, self.mode);
         acquired(ready.event(Kind::ACQUIRE, flags, seq));
         Hold::recorded(self.identity, self.mode, seq)
     }
@@ -202,10 +232,10 @@ impl<'a> Acquire<'a> {
 
 /// Numbers an acquire; the object is held.
 #[inline]
-fn next_seq(identity: &Identity, mode: Mode) -> u64 {
+fn next_seq(version: &AtomicU64, mode: Mode) -> u64 {
     match mode {
-        Mode::Exclusive => identity.next_version(),
-        _ => identity.version(),
+        Mode::Exclusive => next_version(version),
+        _ => latest_version(version),
     }
 }
 
@@ -242,16 +272,17 @@ pub(crate) fn acquired_already(identity: &Identity, mode: Mode, acquire: Event) 
     if !entry::prepare() {
         return Hold::unrecorded(identity, mode);
     }
-    let seq = next_seq(identity, mode);
+    let seq = next_seq(identity.version_word(), mode);
     acquired(Event::new(Kind::ACQUIRE, acquire.flags(), acquire.site().0, acquire.object(), seq));
     Hold::recorded(identity, mode, seq)
 }
 
-/// The primitive is not free: publishes the request; the caller blocks next.
+/// The primitive is not free: publishes the request; the caller blocks next. It says which acquire was the latest, as far as that is
+/// seen from here: in a forked process that of the thread which held the lock, and did not come along.
 #[cold]
 #[inline(never)]
-fn request(ready: Ready, flags: Flags) {
-    let request = ready.event(Kind::REQUEST, flags, 0);
+fn request(ready: Ready, flags: Flags, version: &AtomicU64) {
+    let request = ready.event(Kind::REQUEST, flags, latest_version(version));
     entry::begin_wait(request.into(), 0, APPEND);
 }
 
@@ -321,6 +352,12 @@ pub(crate) fn operation(identity: &Identity, class: Class, site: Site) -> Option
     site_here(site).map(|site| (ObjectId(object), site))
 }
 
+/// The same, `None` if nothing is recorded.
+#[cfg(any(feature = "parking_lot", feature = "parking_lot_013"))]
+pub(crate) fn operation_if_recording(identity: &Identity, class: Class, site: Site) -> Option<(ObjectId, u32)> {
+    if recording() { operation(identity, class, site) } else { None }
+}
+
 /// The identity of a primitive with a capacity - parties, counts, permits, room -, which is recorded with its first
 /// operation. What such a primitive hands to any other probe comes from here.
 #[inline]
@@ -348,6 +385,12 @@ pub(crate) fn observed_while_recording(object: u64) {
     if object != 0 && entry::is_first_look(object << 2) {
         append(Event::new(Kind::LOOK, Flags::NONE, 0, ObjectId(object), 0));
     }
+}
+
+/// Whether the newest of this thread's holds with which it reads the object is shared-recursive.
+#[cfg(feature = "lock_api")]
+pub(crate) fn is_read_recursively(identity: &Identity) -> bool {
+    entry::is_read_recursively(identity.known_object())
 }
 
 /// Records that a wait for the object was not needed: its condition was false when it was first asked. Had this thread come

@@ -3,7 +3,7 @@
 //! Where nothing can be recorded, what std has is std's.
 
 #[cfg(recorded)]
-mod attempt;
+pub(crate) mod attempt;
 #[cfg(recorded)]
 mod barrier;
 #[cfg_attr(not(recorded), path = "unrecorded/channel.rs")]
@@ -11,7 +11,7 @@ mod channel;
 #[cfg(recorded)]
 mod completion;
 #[cfg(recorded)]
-mod condvar;
+pub(crate) mod condvar;
 pub(crate) mod deadline;
 mod latch;
 #[cfg(recorded)]

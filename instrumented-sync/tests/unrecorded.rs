@@ -17,6 +17,7 @@ macro_rules! types {
 
 types! {
     wrapped:
+    process::Child, process::Command,
     sync::Barrier, sync::BarrierWaitResult, sync::Condvar, sync::LazyLock[i32], sync::Mutex[i32],
     sync::MutexGuard['static, i32], sync::Once, sync::OnceLock[i32], sync::RwLock[i32],
     sync::RwLockReadGuard['static, i32], sync::RwLockWriteGuard['static, i32], sync::WaitTimeoutResult,
@@ -31,6 +32,8 @@ types! {
 
 types! {
     std_s_own:
+    process::ChildStderr, process::ChildStdin, process::ChildStdout, process::CommandArgs['static],
+    process::CommandEnvs['static], process::ExitCode, process::ExitStatus, process::Output, process::Stdio,
     sync::Arc[i32], sync::LockResult[i32], sync::OnceState, sync::PoisonError[i32], sync::TryLockError[i32],
     sync::TryLockResult[i32], sync::Weak[i32],
     sync::atomic::Ordering,
@@ -83,6 +86,7 @@ fn nothing_is_recorded() {
 
     let lock = instrumented_sync::Mutex::new(1);
     instrumented_sync::label(&lock, "nothing");
+    instrumented_sync::process::set_role("nobody");
     assert!(!trace::is_recording());
     assert_eq!(trace::start("/nowhere"), Err(trace::StartError::NotCompiled));
 }

@@ -14,6 +14,9 @@
 //! 6 thread     object, os thread id 32 | text length 32, start time in clock ticks since boot, name
 //! 7 class      id 32 | object kind 8 | 0, text length, type name
 //! 8 program    text length, path of the executable
+//! 9 shared     object, device, inode, offset, birth
+//! 10 child     object, pid 32 | 0, start time in clock ticks since boot
+//! 11 role      text length, what the process is to be called
 //! ```
 
 use crate::{
@@ -102,6 +105,33 @@ pub enum Record<'a> {
     Program {
         /// Its path.
         path: &'a [u8],
+    },
+    /// Which object of shared memory an object is, whatever other processes and handles call it.
+    Shared {
+        /// The object.
+        object: ObjectId,
+        /// The device of the memory's file.
+        device: u64,
+        /// Its inode there.
+        inode: u64,
+        /// Where in the file the object lies, in bytes.
+        offset: u64,
+        /// A number drawn when it was made there: inodes and places in files are used again.
+        birth: u64,
+    },
+    /// Which process a child process is.
+    Child {
+        /// The child as an object.
+        object: ObjectId,
+        /// Its id.
+        pid: u32,
+        /// When it was started, clock ticks since boot; 0 if that is not known.
+        start: u64,
+    },
+    /// What the process is to be called.
+    Role {
+        /// Its name.
+        text: &'a [u8],
     },
     /// A record of a newer minor version.
     Unknown {
@@ -205,6 +235,9 @@ impl Record<'_> {
             Self::Thread { .. } => 6,
             Self::Class { .. } => 7,
             Self::Program { .. } => 8,
+            Self::Shared { .. } => 9,
+            Self::Child { .. } => 10,
+            Self::Role { .. } => 11,
             Self::Unknown { tag } => *tag,
         }
     }
@@ -249,6 +282,11 @@ impl Record<'_> {
                 put_counted(type_name, sink);
             }
             Self::Program { path } => put_counted(path, sink),
+            Self::Shared { object, device, inode, offset, birth } => {
+                [object.0, device, inode, offset, birth].into_iter().for_each(sink);
+            }
+            Self::Child { object, pid, start } => [object.0, pair(pid, 0), start].into_iter().for_each(sink),
+            Self::Role { text } => put_counted(text, sink),
             Self::Unknown { .. } => {}
         }
     }
@@ -356,6 +394,22 @@ fn decode<'a>(tag: u16, fields: &mut Fields<'a>) -> Option<Record<'a>> {
         8 => {
             let len = u32::try_from(fields.word()?).ok()?;
             Record::Program { path: fields.text(len)? }
+        }
+        9 => Record::Shared {
+            object: ObjectId(fields.word()?),
+            device: fields.word()?,
+            inode: fields.word()?,
+            offset: fields.word()?,
+            birth: fields.word()?,
+        },
+        10 => {
+            let object = ObjectId(fields.word()?);
+            let (pid, _) = fields.pair()?;
+            Record::Child { object, pid, start: fields.word()? }
+        }
+        11 => {
+            let len = u32::try_from(fields.word()?).ok()?;
+            Record::Role { text: fields.text(len)? }
         }
         tag => Record::Unknown { tag },
     })

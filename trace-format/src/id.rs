@@ -34,6 +34,30 @@ id! {
     /// Never reused within a process file. Threads take ids in blocks, so they are unique but not contiguous.
     ObjectId(u64), bits = 40
 }
+
+impl ObjectId {
+    /// Set in the ids of objects that lie in memory which several processes share.
+    const IN_SHARED_MEMORY: u64 = 1 << 39;
+
+    /// This id for an object that lies in memory which several processes share.
+    ///
+    /// ```
+    /// use trace_format::ObjectId;
+    ///
+    /// let id = ObjectId(7).in_shared_memory();
+    /// assert!(id.is_in_shared_memory() && id <= ObjectId::MAX);
+    /// assert!(!ObjectId(7).is_in_shared_memory());
+    /// ```
+    #[must_use]
+    pub const fn in_shared_memory(self) -> Self {
+        Self(self.0 | Self::IN_SHARED_MEMORY)
+    }
+
+    /// Whether the object lies in memory which several processes share: others may name it by ids of their own.
+    pub const fn is_in_shared_memory(self) -> bool {
+        self.0 & Self::IN_SHARED_MEMORY != 0
+    }
+}
 id! {
     /// A source location together with the call stack that led there; 24 bits.
     SiteId(u32), bits = 24

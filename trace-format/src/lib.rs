@@ -54,6 +54,19 @@ pub const MARKER: &str = "deadlock-check-trace.1";
 /// What every marker of every major version begins with.
 pub const MARKER_PREFIX: &str = "deadlock-check-trace.";
 
+/// Stands for the data of a lock in the type of its class: something of type `T`, at most, and what holders of the lock do to it is not recorded.
+///
+/// ```
+/// use trace_format::{UNSEEN_TYPE, Unseen};
+///
+/// assert_eq!(std::any::type_name::<Unseen<u8>>(), format!("{UNSEEN_TYPE}u8>"));
+/// ```
+#[derive(Debug)]
+pub struct Unseen<T: ?Sized>(core::marker::PhantomData<T>);
+
+/// How the type of such a class begins; the type of the data follows, and a `>`.
+pub const UNSEEN_TYPE: &str = "trace_format::Unseen<";
+
 /// Suffix of the files written by processes: `PID-START-COPY.events`.
 pub const PROCESS_FILE_SUFFIX: &str = ".events";
 

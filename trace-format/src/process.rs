@@ -21,6 +21,7 @@
 //!      17  another recorder of the process that this one could not join: its copy plus 1, or 2^64 - 1 if that is not known;
 //!          0 if there was none when this one began
 //!      18  version of the recorder's crate: major, minor, patch in 16 bits each; 0 if it is not known
+//!      19  which fork of the process at word 4 this one is, counted from 1; 0 if that was not recorded
 //! ```
 //! All other words are 0 and reserved. The magic is stored last, with release ordering: a file without it was
 //! cut off while its header was written and holds nothing.
@@ -58,6 +59,7 @@ pub mod word {
     pub const TABLE: usize = 16;
     pub const APART: usize = 17;
     pub const RECORDER: usize = 18;
+    pub const FORKED_NUMBER: usize = 19;
 }
 
 /// Why a process stopped recording before its end.
@@ -104,6 +106,8 @@ pub struct Header {
     pub forked_from: Option<(u32, u64, u32)>,
     /// Object ids below this one were made by the process forked from.
     pub forked_next_object: u64,
+    /// Which of that process's forks it was, counted from 1; 0 if that was not recorded.
+    pub forked_number: u64,
     /// Hash of the boot id.
     pub boot: u64,
     /// Wall-clock time of the start of recording, nanoseconds since 1970.
@@ -160,6 +164,7 @@ impl Header {
             forked_from: (forked_pid != 0)
                 .then(|| (forked_pid, load(word::FORKED_START), load(word::FORKED_COPY) as u32)),
             forked_next_object: load(word::FORKED_NEXT_OBJECT),
+            forked_number: load(word::FORKED_NUMBER),
             boot: load(word::BOOT),
             wall_ns: load(word::WALL_NS),
             exited: load(word::END) != 0,

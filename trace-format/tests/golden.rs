@@ -39,12 +39,14 @@ const CHANNEL: ObjectId = ObjectId(6);
 const BARRIER: ObjectId = ObjectId(8);
 const TASK: ObjectId = ObjectId(9);
 const CELL: ObjectId = ObjectId(10);
+const SHARED: ObjectId = ObjectId(11).in_shared_memory();
+const CHILD: ObjectId = ObjectId(12);
 const ATOMIC_ADDRESS: u64 = 0x5555_5565_4400;
 const CELL_ADDRESS: u64 = 0x7fff_8765_4320;
 const SCOPE_ADDRESS: u64 = 0x7fff_1234_5678;
 
 /// Every record that version 1.0 knows.
-const RECORDS: [Record<'static>; 9] = [
+const RECORDS: [Record<'static>; 12] = [
     Record::Program { path: b"/home/dev/bank/target/debug/bank" },
     Record::Module {
         base: 0x5555_5555_0000,
@@ -60,6 +62,9 @@ const RECORDS: [Record<'static>; 9] = [
     Record::Class { id: ClassId(5), kind: ObjectKind::Mutex, type_name: b"bank::Account" },
     Record::Label { object: LOCK_A, text: b"accounts" },
     Record::Thread { object: WORKER, tid: 4243, start: 123_457, name: b"" },
+    Record::Shared { object: SHARED, device: 0x1a, inode: 77, offset: 4160, birth: 0xfeed_f00d_dead_beef },
+    Record::Child { object: CHILD, pid: 4300, start: 123_500 },
+    Record::Role { text: "Erzähler".as_bytes() },
 ];
 
 /// An event of every kind that version 1.0 emits, in an order that a thread could have come to.
@@ -118,6 +123,14 @@ fn events() -> Vec<Event> {
         at_address(Kind::CELL_FREE, none, CELL_ADDRESS, 24),
         event(Kind::SCOPE_END, none, 3, nothing, SCOPE_ADDRESS),
         event(Kind::JOIN, none, 3, WORKER, 0),
+        event(Kind::OWNER_DIED, none, 3, SHARED, 41),
+        Event::extend(4243, 123_457),
+        event(Kind::PROCESS_FORK, none, 3, nothing, 1),
+        event(Kind::PROCESS_SPAWN, none, 3, CHILD, 0),
+        event(Kind::PROCESS_KILL, none, 3, CHILD, 0),
+        event(Kind::PROCESS_WAIT, Flags::TRY, 3, CHILD, 0),
+        event(Kind::CHILD_EXIT, none, 3, CHILD, 9),
+        event(Kind::EXEC, none, 3, nothing, 0),
         event(Kind::DESTROY, none, 0, LOCK_A, 0),
         event(Kind::BODY_END, Flags::PANICKING, 0, MAIN, 0),
         event(Kind::END, none, 0, MAIN, 0),
@@ -126,7 +139,7 @@ fn events() -> Vec<Event> {
 }
 
 /// What a reader of the golden file must find, written by hand.
-const EVENTS_READ: [&str; 53] = [
+const EVENTS_READ: [&str; 61] = [
     "OWNER(flags 0x00, site 0, object 1, seq 0)",
     "BEGIN(flags 0x00, site 0, object 1, seq 0)",
     "TIME(flags 0x00, site 0, object 0, seq 1500000)",
@@ -176,6 +189,14 @@ const EVENTS_READ: [&str; 53] = [
     "CELL_FREE(flags 0x00, site 3, object 1097488220960, seq 6271)",
     "SCOPE_END(flags 0x00, site 3, object 0, seq 140733498807928)",
     "JOIN(flags 0x00, site 3, object 2, seq 0)",
+    "OWNER_DIED(flags 0x00, site 3, object 549755813899, seq 41)",
+    "extend(0x1093, 0x1e241)",
+    "PROCESS_FORK(flags 0x00, site 3, object 0, seq 1)",
+    "PROCESS_SPAWN(flags 0x00, site 3, object 12, seq 0)",
+    "PROCESS_KILL(flags 0x00, site 3, object 12, seq 0)",
+    "PROCESS_WAIT(flags 0x08, site 3, object 12, seq 0)",
+    "CHILD_EXIT(flags 0x00, site 3, object 12, seq 9)",
+    "EXEC(flags 0x00, site 3, object 0, seq 0)",
     "DESTROY(flags 0x00, site 0, object 78187493520, seq 0)",
     "BODY_END(flags 0x40, site 0, object 1, seq 0)",
     "END(flags 0x00, site 0, object 1, seq 0)",
@@ -208,6 +229,7 @@ fn write_header(words: &[AtomicU64]) {
         (word::FORKED_PID, 4141),
         (word::FORKED_START, 99_999),
         (word::FORKED_NEXT_OBJECT, 3),
+        (word::FORKED_NUMBER, 2),
         (word::BOOT, fnv1a(b"5f1b6cf4-1d5c-4d39-8f2b-0f2f6a1c7e11")),
         (word::WALL_NS, 1_767_225_600_000_000_000),
         (word::MONOTONIC_NS, 86_400_000_000_000),
@@ -363,6 +385,11 @@ fn readable(record: &Record<'_>) -> String {
         Record::Thread { object, tid, start, name } => format!("{object:?} thread {tid} {start} {:?}", text(name)),
         Record::Class { id, kind, type_name } => format!("{id:?} {} {}", kind.name(), text(type_name)),
         Record::Program { path } => format!("program {}", text(path)),
+        Record::Shared { object, device, inode, offset, birth } => {
+            format!("{object:?} shared {device:x} {inode} {offset} {birth:x}")
+        }
+        Record::Child { object, pid, start } => format!("{object:?} child {pid} {start}"),
+        Record::Role { text: role } => format!("role {}", text(role)),
         Record::Unknown { tag } => format!("unknown {tag}"),
     }
 }
@@ -406,6 +433,7 @@ fn the_header_of_1_0_is_read() {
         copy: 1,
         forked_from: Some((4141, 99_999, 2)),
         forked_next_object: 3,
+        forked_number: 2,
         boot: 0xb5f1_b9d7_bb4a_1634,
         wall_ns: 1_767_225_600_000_000_000,
         exited: true,
@@ -435,6 +463,9 @@ fn the_records_of_1_0_are_read() {
         "ClassId(5) mutex bank::Account",
         "ObjectId(78187493520) label accounts",
         "ObjectId(2) thread 4243 123457 \"\"",
+        "ObjectId(549755813899) shared 1a 77 4160 feedf00ddeadbeef",
+        "ObjectId(12) child 4300 123500",
+        "role Erzähler",
     ];
     assert_eq!(trace.records, expected);
 }

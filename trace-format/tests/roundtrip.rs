@@ -45,7 +45,7 @@ struct Parts {
 
 fn parts() -> impl Strategy<Value = Parts> {
     let texts = [vec(any::<u8>(), 0..40), vec(any::<u8>(), 0..40)];
-    (any::<[u32; 3]>(), any::<[u64; 3]>(), object_kind(), texts, vec(any::<u64>(), 0..=STACK_FRAMES_MAX), 9..u16::MAX)
+    (any::<[u32; 3]>(), any::<[u64; 3]>(), object_kind(), texts, vec(any::<u64>(), 0..=STACK_FRAMES_MAX), 12..u16::MAX)
         .prop_map(|(ids, words, kind, texts, addresses, unknown_tag)| Parts {
             ids,
             words,
@@ -57,7 +57,7 @@ fn parts() -> impl Strategy<Value = Parts> {
 }
 
 /// One record of every kind.
-fn records_of(parts: &Parts) -> [Record<'_>; 9] {
+fn records_of(parts: &Parts) -> [Record<'_>; 12] {
     let Parts { ids: [id, low, high], words: [base, start, end], kind, texts: [text, other], addresses, unknown_tag } =
         parts;
     [
@@ -69,6 +69,9 @@ fn records_of(parts: &Parts) -> [Record<'_>; 9] {
         Record::Thread { object: ObjectId(*base), tid: *low, start: *start, name: text },
         Record::Class { id: ClassId(*id), kind: *kind, type_name: text },
         Record::Program { path: text },
+        Record::Shared { object: ObjectId(*base), device: *start, inode: *end, offset: !*base, birth: !*start },
+        Record::Child { object: ObjectId(*base), pid: *low, start: *start },
+        Record::Role { text },
         Record::Unknown { tag: *unknown_tag },
     ]
 }

@@ -6,7 +6,7 @@
 use super::{ALL_RECORDED, Help, RawEdge, RawFinding, WhyNot, hang::Scene, mode_name};
 use crate::{
     finding::{Certainty, Code},
-    model::{Hold, Model, NestedAcquire, ObjectId, ThreadId},
+    model::{Hold, Model, NestedAcquire, Object, ObjectId, OwnerDeath, ThreadId},
 };
 use rustc_hash::FxHashSet;
 
@@ -28,15 +28,22 @@ pub(super) fn in_knot(scene: &Scene<'_>) -> Option<RawFinding> {
         wants: None,
         could_release: Vec::new(),
     });
+    if scene.model.threads.get(owner.idx())?.is_left_behind {
+        let why = "the process was forked while another thread held the lock: that thread is not in it, and nobody else \
+                   can release its copy";
+        let raw = scene.raw(Code::AbandonedLock, edges, Help::NotInForkedChild);
+        return Some(RawFinding { why: why.to_owned(), ..raw });
+    }
     Some(scene.raw(Code::AbandonedLock, edges, Help::DropBeforeEnd))
 }
 
 /// Finds what could happen: one finding per pair of sites.
 pub fn run(model: &Model) -> Vec<RawFinding> {
-    let mut findings = Vec::new();
+    let mut findings: Vec<RawFinding> = model.deaths.iter().map(taken_over).collect();
     let mut reported = FxHashSet::default();
     for (thread, owner) in model.threads.iter().zip((0_u32..).map(ThreadId)).filter(|(thread, _)| thread.ended) {
-        for hold in &thread.holds {
+        let is_robust = |hold: &&Hold| model.objects.get(hold.object.idx()).is_some_and(Object::is_shared);
+        for hold in thread.holds.iter().filter(|hold| !is_robust(hold)) {
             let taken = model.abandoned.iter().find(|taken| taken.thread == owner && taken.wants == hold.object);
             let comes_late = |other: &&NestedAcquire| {
                 let is_later = |taken: &NestedAcquire| model.is_ordered_before(other, taken);
@@ -51,6 +58,21 @@ pub fn run(model: &Model) -> Vec<RawFinding> {
         }
     }
     findings
+}
+
+/// What happened and did no harm by itself: a thread was killed while it held a lock of shared memory, and another one took it over.
+fn taken_over(death: &OwnerDeath) -> RawFinding {
+    let OwnerDeath { dead, hold, taker, site } = *death;
+    let why = "whoever waited for it went on, and was told so; what the lock guards may be half changed".to_owned();
+    let mode = mode_name(hold.mode);
+    let taking =
+        RawEdge { thread: taker, holds: None, wants: Some((Some(hold.object), mode, site)), could_release: Vec::new() };
+    let holding =
+        RawEdge { thread: dead, holds: Some((hold.object, mode, hold.site)), wants: None, could_release: Vec::new() };
+    RawFinding {
+        edges: vec![taking, holding],
+        ..RawFinding::new(Code::AbandonedLock, Certainty::Hazard, why, Help::MendWhatIsGuarded)
+    }
 }
 
 fn could_hang(model: &Model, owner: ThreadId, hold: Hold, other: &NestedAcquire) -> RawFinding {

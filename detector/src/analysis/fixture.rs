@@ -32,6 +32,7 @@ impl Fixture {
                 name: None,
                 forked_by: None,
                 scope: None,
+                is_left_behind: false,
                 ended: false,
                 holds: Vec::new(),
                 wait: None,
@@ -46,6 +47,7 @@ impl Fixture {
         let object = known.unwrap_or_else(|| {
             self.model.objects.push(Object {
                 process: ProcessId(0),
+                shared_by: Vec::new(),
                 kind: ObjectKind::Unknown,
                 type_name: String::new(),
                 label: Some(name.to_owned()),

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     finding::{Certainty, Code, NOTIFIED},
     graph::wait_for::{Assume, Knot, Need, WaitFor, Want},
-    model::{Model, ObjectId, ThreadId, UnrecordedThread, Wait},
+    model::{Model, ObjectId, Thread, ThreadId, UnrecordedThread, Wait},
 };
 use std::time::Duration;
 use trace_format::{Kind, ObjectKind};
@@ -152,6 +152,9 @@ impl Scene<'_> {
             .collect();
         let unrecorded = processes.iter().filter_map(|process| self.model.processes.get(process.idx()));
         names.extend(unrecorded.flat_map(|process| process.unrecorded.iter().map(UnrecordedThread::title)));
+        if self.knot.threads.iter().any(|thread| self.model.is_open_to_others(*thread)) {
+            names.push("processes that are not in the trace, or come later".to_owned());
+        }
         names.sort_unstable();
         names.dedup();
         let n_more = names.len().saturating_sub(RELEASERS_MAX);
@@ -189,7 +192,9 @@ impl Scene<'_> {
     fn could_release(&self, thread: ThreadId) -> Vec<(ThreadId, WhyNot)> {
         let Some(want) = self.want(thread) else { return Vec::new() };
         let why_not = |by: ThreadId| {
-            let has_ended = self.model.threads.get(by.idx()).is_none_or(|by| by.ended);
+            let of = |thread: ThreadId| self.model.threads.get(thread.idx());
+            let is_over = |by: &Thread| of(thread).is_some_and(|of| self.model.is_over_for(by.process, of.process));
+            let has_ended = of(by).is_none_or(|by| by.ended || is_over(by));
             match () {
                 () if by == thread => WhyNot::WaitsForItself,
                 () if has_ended => WhyNot::Ended,

@@ -31,7 +31,7 @@ mod tests {
     use crate::{
         analysis::{Stopped, WhyNot, fixture::Fixture, hang},
         finding::Certainty,
-        model::{Side, SiteId},
+        model::{Process, ProcessId, Side, SiteId},
     };
     use trace_format::{Kind, ObjectKind};
 
@@ -51,6 +51,25 @@ mod tests {
         assert_eq!(modes, [Some("wait"), Some(NOTIFIED)]);
         let helpers = &finding.edges[0].could_release;
         assert_eq!(helpers[..], [(ThreadId(2), WhyNot::Ended), (ThreadId(0), WhyNot::Waits)]);
+    }
+
+    #[test]
+    fn a_process_that_has_ended_notifies_nobody() {
+        let mut fixture = Fixture::default();
+        fixture.awaits(0, Kind::WAIT, ObjectKind::Condvar, "C");
+        fixture.thread(1);
+        fixture.model.processes.push(Process { pid: 2, exited: true, ..Process::default() });
+        fixture.model.threads[1].process = ProcessId(1);
+        fixture.reach("C", Side::Gives, &[0, 1], &[1]);
+        let object = fixture.lock("C");
+        fixture.model.objects[object.idx()].shared_by = vec![ProcessId(0), ProcessId(1)];
+        let findings = hang::run(&fixture.model, Stopped::No);
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        assert_eq!((findings[0].code, findings[0].certainty), (Code::LostWakeup, Certainty::Observed));
+        assert_eq!(findings[0].edges[0].could_release, [(ThreadId(1), WhyNot::Ended)]);
+        // Who runs its exit handlers has not.
+        fixture.model.processes[1].alive = true;
+        assert!(hang::run(&fixture.model, Stopped::No).is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{ALL_RECORDED, Help, Own, RawEdge, RawFinding, RawWitness, mode_name,
 use crate::{
     finding::{Certainty, Code, Problem},
     history::{History, Kind, Target},
-    model::{Model, ObjectId, ProcessId, SiteId, ThreadId, site_of},
+    model::{FamilyId, Model, ObjectId, SiteId, ThreadId, site_of},
     prediction::{self, Proven, Witness},
 };
 use rustc_hash::FxHashSet;
@@ -47,13 +47,13 @@ pub struct Proofs {
 }
 
 /// Lets findings of cycles of locks say what came of looking for schedules that reach them: those that a proof is about
-/// are proven, about the threads of the proof; of the others it is said why not. `processes` has what came of each.
-pub fn prove(findings: &mut [RawFinding], model: &Model, processes: &[(ProcessId, Result<Proofs, &str>)]) {
+/// are proven, about the threads of the proof; of the others it is said why not. `families` has what came of each family of processes.
+pub fn prove(findings: &mut [RawFinding], model: &Model, families: &[(FamilyId, Result<Proofs, &str>)]) {
     for finding in
         findings.iter_mut().filter(|found| (found.code, found.certainty) == (Code::LockOrder, Certainty::Possible))
     {
-        let thread = finding.edges.first().and_then(|edge| model.threads.get(edge.thread.idx()));
-        let of = processes.iter().find(|(process, _)| thread.is_some_and(|thread| thread.process == *process));
+        let of_finding = finding.edges.first().map(|edge| model.family_of(edge.thread));
+        let of = families.iter().find(|(family, _)| of_finding == Some(*family));
         let links: FxHashSet<_> = finding.edges.iter().filter_map(link).collect();
         let is_it = |proof: &&Proof| {
             proof.links.len() == finding.edges.len()

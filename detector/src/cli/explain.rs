@@ -10,6 +10,7 @@ use crate::{
     finding::{Finding, Report},
     pipeline::{self, Races, Stopped},
     render::{escaped, render_explained},
+    source,
 };
 use clap::Args;
 use rustix::process::getuid;
@@ -149,7 +150,9 @@ fn kept_trace(entry: &fs::DirEntry) -> Option<(SystemTime, PathBuf)> {
     let metadata = entry.metadata().ok().filter(|metadata| metadata.is_dir() && is_named_so)?;
     let is_own = metadata.uid() == getuid().as_raw();
     let path = entry.path();
-    let is_trace = is_own && path.join(MARKER).symlink_metadata().is_ok();
+    let has = |name: &str| path.join(name).symlink_metadata().is_ok();
+    // Nobody asked for a temporary one, which goes with its run.
+    let is_trace = is_own && has(MARKER) && !has(source::TEMPORARY);
     let changed: io::Result<SystemTime> = metadata.modified();
     is_trace.then_some((changed.ok()?, path))
 }

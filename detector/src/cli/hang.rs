@@ -83,7 +83,7 @@ mod tests {
             assumes: Vec::new(),
             title: String::new(),
             count: 1,
-            threads: vec![Thread { process: pid, thread: 1, name: "main".to_owned() }],
+            threads: vec![Thread { process: pid, thread: 1, name: "main".to_owned(), is_left_behind: false }],
             objects: Vec::new(),
             edges: Vec::new(),
             behind: Vec::new(),

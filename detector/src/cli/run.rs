@@ -6,13 +6,14 @@ use super::{
     options::ReportArgs,
     output::{self, Stream},
     progress::Progress,
-    supervise::{self, Attendant, Ended, Wake},
+    stale,
+    supervise::{self, Attendant, Ended, Times, Wake},
     trace_directory::TraceDirectory,
 };
 use crate::{
     finding::{Code, Finding, ProgramEnd, Report},
     pipeline::{self, Races, Reading, Stopped},
-    source::{self, SeenThreads},
+    source::{self, LiveSlots, SeenThreads},
     suppress::Suppressions,
     watch::{self, Hang, Watch, WatchHandle},
 };
@@ -22,10 +23,11 @@ use std::{
     env,
     ffi::OsString,
     io::{self, Write},
-    os::unix::process::ExitStatusExt,
+    os::unix::{ffi::OsStrExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
     sync::mpsc::Sender,
+    thread::JoinHandle,
     time::Duration,
 };
 use trace_format::TRACE_VARIABLE;
@@ -46,6 +48,9 @@ pub(super) struct RunArgs {
     /// done after five more in which nothing happens. Only the processes in it are ended, and the exit status is that of findings.
     #[arg(long, value_enum, value_name = "ACTION", default_value_t = OnHang::Kill)]
     on_hang: OnHang,
+    /// How long processes that record and that the program left behind when it ended are watched; then they are let alone.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "10s")]
+    follow: Duration,
     #[command(flatten)]
     report: ReportArgs,
     /// The program and its arguments.
@@ -57,12 +62,13 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
     let suppressions = args.report.suppressions()?;
     output::check_file(&args.report)?;
     let directory = env::current_dir().map_err(CliError::CurrentDirectory)?;
-    let trace = TraceDirectory::prepare(args.trace.as_deref())?;
+    let trace = TraceDirectory::prepare(args.trace.as_deref(), args.keep)?;
+    let cleaning = stale::clean();
     let mut command = Command::new(args.command.first().map(OsString::as_os_str).unwrap_or_default());
     command.args(args.command.iter().skip(1)).env(TRACE_VARIABLE, trace.path());
-    let mut attendant =
-        Recorded { trace: trace.path(), directory: &directory, args, suppressions: &suppressions, hangs: Vec::new() };
-    let ended = supervise::supervise(&mut command, args.timeout, &mut attendant)?;
+    let mut attendant = Recorded::new(trace.path(), &directory, args, &suppressions);
+    let times = Times { timeout: args.timeout, follow: args.follow };
+    let ended = supervise::supervise(&mut command, times, &mut attendant)?;
     let status = ended.status;
     let program = ProgramEnd { exit: status.code(), signal: status.signal(), timed_out: ended.timed_out };
     let were_ended = args.on_hang.signal().is_some() && !attendant.hangs.is_empty();
@@ -71,6 +77,11 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, CliError> {
     // What it makes of being ended is not its own status, and no success.
     let passed_on = if were_ended { args.report.error_exitcode } else { status_to_pass_on(status) };
     let result = output::finish(report, &args.report, &suppressions, Stream::Stderr, Some(passed_on));
+    match cleaning.map(JoinHandle::join) {
+        Ok(Ok(())) => {}
+        Ok(Err(_)) => warn!("removing traces of runs that were killed failed"),
+        Err(error) => warn!(%error, "traces of runs that were killed were not removed"),
+    }
     if args.keep || !trace.is_temporary() {
         let path = trace.keep();
         let path = path.display();
@@ -101,7 +112,14 @@ fn final_report(attendant: &Recorded<'_>, ended: Ended<Reading>, were_ended: boo
     };
     let reading = ended.last_state.unwrap_or_else(|| pipeline::read(trace));
     progress.stage("analysing");
-    hang::with_hangs(pipeline::report(&[reading], stopped, args.report.races(), directory), hangs, were_ended)
+    let mut report = pipeline::report(&[reading], stopped, args.report.races(), directory);
+    // Of who runs on, one reading proves nothing: what the watch did not see twice is not told.
+    report.findings.retain(|finding| {
+        let runs_on = |pid: u32| ended.left_behind.contains(&pid.cast_signed());
+        let is_known = || hangs.iter().chain(&attendant.told).any(|hang| hang.has(finding));
+        !finding.is_hang() || !finding.threads.iter().any(|thread| runs_on(thread.process)) || is_known()
+    });
+    hang::with_hangs(report, hangs, were_ended)
 }
 
 /// A program that records, while it runs.
@@ -112,6 +130,22 @@ struct Recorded<'a> {
     suppressions: &'a Suppressions,
     /// Its hangs up to now, but for those that are known and accepted.
     hangs: Vec<Hang>,
+    /// Those that were told of and may not be any.
+    told: Vec<Hang>,
+    live: Option<LiveSlots>,
+    /// Files and processes of other programs, which recorded into the trace before this one began.
+    others: Vec<(String, u32)>,
+    /// What says to a process that it is to record.
+    inherited: Vec<u8>,
+}
+
+impl<'a> Recorded<'a> {
+    fn new(trace: &'a Path, directory: &'a Path, args: &'a RunArgs, suppressions: &'a Suppressions) -> Self {
+        let mut live = source::open_slots(trace).ok();
+        let others = live.iter_mut().flat_map(LiveSlots::look).map(|process| (process.file, process.pid)).collect();
+        let inherited = [TRACE_VARIABLE.as_bytes(), b"=", trace.as_os_str().as_bytes()].concat();
+        Self { trace, directory, args, suppressions, hangs: Vec::new(), told: Vec::new(), live, others, inherited }
+    }
 }
 
 impl Attendant for Recorded<'_> {
@@ -127,7 +161,8 @@ impl Attendant for Recorded<'_> {
 
     fn last_state(&self) -> (Reading, Vec<i32>) {
         let reading = pipeline::read(self.trace);
-        let recorded = reading.live_processes();
+        let mut recorded = reading.live_processes();
+        recorded.retain(|pid| !self.others.iter().any(|(_, other)| other.cast_signed() == *pid));
         leave(reading.seen_threads());
         (reading, recorded)
     }
@@ -137,6 +172,7 @@ impl Attendant for Recorded<'_> {
         if !hang.is_settled {
             let notice = "deadlock-check: this may be a hang; nothing is done about it while somebody may come to help";
             output::show(notice, &hang.findings, &hang.report, &self.args.report);
+            self.told.push(hang);
             return None;
         }
         let on_hang = self.args.on_hang;
@@ -150,6 +186,20 @@ impl Attendant for Recorded<'_> {
         }
         self.hangs.push(hang);
         signal.map(|signal| (processes, signal))
+    }
+
+    fn left_behind(&mut self) -> Vec<i32> {
+        let live = self.live.iter_mut().flat_map(LiveSlots::look);
+        let own = live.filter(|process| !self.others.iter().any(|(file, _)| *file == process.file));
+        let mut pids: Vec<i32> = own.map(|process| process.pid.cast_signed()).collect();
+        // The images before and after an `exec` are one process.
+        pids.sort_unstable();
+        pids.dedup();
+        pids
+    }
+
+    fn inherited(&self) -> &[u8] {
+        &self.inherited
     }
 
     fn show(&self, always: bool) {

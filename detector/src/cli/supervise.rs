@@ -1,6 +1,7 @@
 //! Running the program: its end, its time, hangs and signals meanwhile.
 
 use super::{
+    follow::{self, Limits},
     process_tree,
     signals::{self, Received},
 };
@@ -36,7 +37,7 @@ pub(super) enum SuperviseError {
 }
 
 /// Who wants this signal twice within this time wants it to reach the program.
-const TWICE: Duration = Duration::from_secs(2);
+pub(super) const TWICE: Duration = Duration::from_secs(2);
 
 /// Something happened while the program ran.
 pub(super) enum Wake {
@@ -60,6 +61,12 @@ pub(super) trait Attendant {
     /// Hears of a hang; says which processes have to be ended for it, and by what signal.
     fn hang(&mut self, hang: Hang) -> Option<(Vec<i32>, Signal)>;
 
+    /// Which processes of the program record and are alive, by their pids.
+    fn left_behind(&mut self) -> Vec<i32>;
+
+    /// What a process has in its environment that is to record: `NAME=value`.
+    fn inherited(&self) -> &[u8];
+
     /// Shows the state of the program to its user, now; if nothing is left to be shown, says so only if `always`.
     fn show(&self, always: bool);
 }
@@ -73,22 +80,33 @@ pub(super) struct Ended<R> {
     pub(super) interrupted: bool,
     /// What was read before the program was stopped, if it had to be.
     pub(super) last_state: Option<R>,
+    /// Processes that it started and that run on.
+    pub(super) left_behind: Vec<i32>,
 }
 
 /// What happened until the program ended.
-struct Course<R> {
-    timed_out: bool,
+pub(super) struct Course<R> {
+    pub(super) timed_out: bool,
     /// The signals that were meant for the program.
-    signals: Vec<i32>,
+    pub(super) signals: Vec<i32>,
     /// Whether processes were ended because they hung.
-    hung: bool,
-    last_state: Option<R>,
+    pub(super) hung: bool,
+    pub(super) last_state: Option<R>,
 }
 
-/// Runs a command to its end, or until its time is over.
+/// How long a program may take.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    /// All of it.
+    pub(super) timeout: Option<Duration>,
+    /// What it leaves behind, from its end on.
+    pub(super) follow: Duration,
+}
+
+/// Runs a command to its end and that of what it leaves behind, or until its time is over.
 pub(super) fn supervise<A: Attendant>(
     command: &mut Command,
-    timeout: Option<Duration>,
+    times: Times,
     attendant: &mut A,
 ) -> Result<Ended<A::State>, SuperviseError> {
     let (sender, wakes) = mpsc::channel();
@@ -107,16 +125,22 @@ pub(super) fn supervise<A: Attendant>(
         while matches!(ended(), Err(Errno::INTR)) {}
         let _ = sender.send(Wake::Exited);
     });
-    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let course = wait_for_end(&child, &wakes, deadline, attendant);
-    let Course { timed_out, signals, hung, mut last_state } = course;
-    // The program has ended: what a look that has begun would find is in the trace, too.
+    let deadline = times.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let mut course = wait_for_end(&child, &wakes, deadline, attendant);
+    let status = child.wait().map_err(SuperviseError::Wait)?;
+    let mut left_behind = Vec::new();
+    let mut has_survivors = false;
+    // Who was stopped leaves nothing behind that is to go on.
+    if course.last_state.is_none() && course.signals.is_empty() && status.signal().is_none() {
+        left_behind = follow::follow(&wakes, Limits { follow: times.follow, deadline }, &mut course, attendant);
+        has_survivors = course.last_state.is_some();
+    }
+    // All has ended: what a look that has begun would find is in the trace, too.
     match watch {
         Ok(watch) => watch.abandon(),
         Err(error) => warn!(%error, "hangs were not watched for"),
     }
-    let status = child.wait().map_err(SuperviseError::Wait)?;
-    let mut has_survivors = false;
+    let Course { timed_out, signals, hung, mut last_state } = course;
     if last_state.is_none() && (!signals.is_empty() || status.signal().is_some()) {
         // `cargo test` dies of the signal, the test that it started does not.
         let (state, survivors) = attendant.last_state();
@@ -131,7 +155,7 @@ pub(super) fn supervise<A: Attendant>(
     let by_signal = !hung && matches!(status.signal(), Some(SIGHUP | SIGINT | SIGQUIT | SIGTERM));
     // A program that took the signal as a request, cleaned up and succeeded, was not stuck.
     let interrupted = !timed_out && (by_signal || (!signals.is_empty() && (has_survivors || !status.success())));
-    Ok(Ended { status, timed_out, interrupted, last_state })
+    Ok(Ended { status, timed_out, interrupted, last_state, left_behind })
 }
 
 /// Waits, and does meanwhile what has to be done.
@@ -176,10 +200,7 @@ fn wait_for_end<A: Attendant>(
             // Its processes are being ended anyway.
             Ok(Wake::Hang(_)) if course.last_state.is_some() => false,
             Ok(Wake::Hang(hang)) => {
-                if let Some((pids, signal)) = attendant.hang(*hang) {
-                    course.hung = true;
-                    process_tree::end_only(&pids, signal);
-                }
+                act_on_hang(*hang, &mut course, attendant);
                 false
             }
             Err(RecvTimeoutError::Timeout) => {
@@ -193,5 +214,13 @@ fn wait_for_end<A: Attendant>(
             roots.push(pid.as_raw_pid());
             process_tree::end(&roots);
         }
+    }
+}
+
+/// Ends the processes in a hang, if they are to be ended.
+pub(super) fn act_on_hang<A: Attendant>(hang: Hang, course: &mut Course<A::State>, attendant: &mut A) {
+    if let Some((pids, signal)) = attendant.hang(hang) {
+        course.hung = true;
+        process_tree::end_only(&pids, signal);
     }
 }

@@ -1,13 +1,16 @@
 //! The directory into which a program that is run records.
 
+use super::stale;
+use crate::source;
 use std::{
-    fs::{self, DirBuilder, OpenOptions, Permissions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
 use trace_format::{MARKER, MARKER_PREFIX};
+use tracing::debug;
 
 /// How the names of temporary traces begin.
 pub(super) const PREFIX: &str = "deadlock-check-";
@@ -35,27 +38,32 @@ pub(super) enum TraceDirectoryError {
 pub(super) struct TraceDirectory {
     path: PathBuf,
     temporary: Option<TempDir>,
+    /// While this run holds it, no other one takes a temporary directory for that of a dead one. Given back after its removal.
+    _lock: Option<File>,
 }
 
 impl TraceDirectory {
-    /// Makes a trace of `path`, or of a temporary directory.
-    pub(super) fn prepare(path: Option<&Path>) -> Result<Self, TraceDirectoryError> {
+    /// Makes a trace of `path`, or of a temporary directory; of one that stays, if it is to be kept.
+    pub(super) fn prepare(path: Option<&Path>, is_kept: bool) -> Result<Self, TraceDirectoryError> {
         let Some(path) = path else {
             let private = Permissions::from_mode(0o700);
             let temporary = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir();
             let temporary = temporary.map_err(TraceDirectoryError::Temporary)?;
             let path = temporary.path().to_owned();
-            mark(&path)?;
-            return Ok(Self { path, temporary: Some(temporary) });
+            let lock = if is_kept { None } else { lock(&path)? };
+            make(&path, MARKER)?;
+            return Ok(Self { path, temporary: Some(temporary), _lock: lock });
         };
         let failed = |source| TraceDirectoryError::Io { path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         // The program may change its directory before it begins to record.
         let path = fs::canonicalize(path).map_err(failed)?;
         if is_empty(&path)? {
-            mark(&path)?;
+            make(&path, MARKER)?;
         }
-        Ok(Self { path, temporary: None })
+        // Left behind by a run that was killed, perhaps, and asked for from now on.
+        let _mostly_absent = fs::remove_file(path.join(source::TEMPORARY));
+        Ok(Self { path, temporary: None, _lock: None })
     }
 
     /// Its absolute path.
@@ -95,11 +103,24 @@ fn is_empty(path: &Path) -> Result<bool, TraceDirectoryError> {
     if is_empty { Ok(true) } else { Err(TraceDirectoryError::Foreign { path: path.to_owned() }) }
 }
 
-/// Makes the marker; that another process made it in between is as good.
-fn mark(path: &Path) -> Result<(), TraceDirectoryError> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path.join(MARKER)) {
+/// Locks a directory that was just made, and notes that it goes with this run. Without a lock there is no note: then nobody removes it
+/// if this run is killed.
+fn lock(path: &Path) -> Result<Option<File>, TraceDirectoryError> {
+    match stale::lock(path) {
+        // Only under the lock: who sees the note, and gets the lock, knows that the run is dead.
+        Ok(lock) => make(path, source::TEMPORARY).map(|()| Some(lock)),
+        Err(error) => {
+            debug!(%error, "a directory that cannot be locked stays if this run is killed");
+            Ok(None)
+        }
+    }
+}
+
+/// Makes an empty file; that another process made it in between is as good.
+fn make(directory: &Path, name: &str) -> Result<(), TraceDirectoryError> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(directory.join(name)) {
         Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
-            Err(TraceDirectoryError::Io { path: path.to_owned(), source })
+            Err(TraceDirectoryError::Io { path: directory.to_owned(), source })
         }
         _ => Ok(()),
     }

@@ -3,7 +3,7 @@
 use super::taken::{Action, Does, Taken};
 use crate::{
     history::{Builder, Kind},
-    source::ProcessFile,
+    source::Family,
 };
 use rustc_hash::FxHashMap;
 use trace_format::{Mode, ObjectKind};
@@ -11,7 +11,7 @@ use trace_format::{Mode, ObjectKind};
 /// Writes the operations of one process into a builder.
 pub(super) struct Expansion<'a> {
     builder: &'a mut Builder,
-    file: &'a ProcessFile,
+    file: &'a Family,
     threads: &'a [String],
     locks: &'a [String],
     prefix: &'a str,
@@ -24,7 +24,7 @@ pub(super) struct Expansion<'a> {
 impl<'a> Expansion<'a> {
     pub(super) fn new(
         builder: &'a mut Builder,
-        file: &'a ProcessFile,
+        file: &'a Family,
         threads: &'a [String],
         locks: &'a [String],
         prefix: &'a str,

@@ -55,7 +55,7 @@ fn add_unrecorded(stall: &mut Finding, pid: u32, thread: &KernelThread) {
     } else if stall.threads.iter().any(|known| known.name == name) {
         name = format!("thread {} (not recorded, id {})", thread.name, thread.tid);
     }
-    stall.threads.push(Thread { process: pid, thread: 0, name });
+    stall.threads.push(Thread { process: pid, thread: 0, name, is_left_behind: false });
     stall.edges.push(Edge {
         thread: stall.threads.len() - 1,
         holds: None,

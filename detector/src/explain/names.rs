@@ -1,8 +1,9 @@
 //! What threads and objects are called in reports.
 
 use crate::{
+    analysis::{RawEdge, RawFinding},
     finding::{Object, Place, Thread},
-    model::{self, Model, ThreadId},
+    model::{self, Model, ObjectId, ProcessId, ThreadId},
 };
 use std::path::Path;
 use trace_format::ObjectKind;
@@ -10,19 +11,64 @@ use trace_format::ObjectKind;
 /// Names of threads, distinct within the finding.
 pub(super) fn threads(ids: &[ThreadId], model: &Model) -> Vec<Thread> {
     let mut threads: Vec<Thread> = ids.iter().map(|id| thread(&model.threads[id.idx()], model)).collect();
-    let several_processes = threads.windows(2).any(|pair| pair[0].process != pair[1].process);
-    let names: Vec<String> = threads.iter().map(|thread| thread.name.clone()).collect();
+    let several_processes = ids.iter().any(|id| is_one_of_several(*id, model));
+    let names: Vec<(u32, String)> = threads.iter().map(|thread| (thread.process, thread.name.clone())).collect();
     for thread in &mut threads {
-        let is_ambiguous = names.iter().filter(|name| **name == thread.name).count() > 1;
+        let is_same = |(process, name): &&(u32, String)| (*process, name) == (thread.process, &thread.name);
+        let is_ambiguous = names.iter().filter(is_same).count() > 1;
         // An unnamed thread has its number already.
         if is_ambiguous && !thread.name.ends_with(&format!("#{}", thread.thread)) {
             thread.name = format!("{} #{}", thread.name, thread.thread);
         }
         if several_processes {
-            thread.name = format!("{} of process {}", thread.name, thread.process);
+            thread.name = format!("{} of {}", thread.name, process(thread.process, model));
         }
     }
     threads
+}
+
+/// Whether a thread's process had to do with others: then the name of a thread says of which it is.
+fn is_one_of_several(id: ThreadId, model: &Model) -> bool {
+    let family = model.family_of(id);
+    let mut pids = model.processes.iter().filter(|process| process.family == family).map(|process| process.pid);
+    let first = pids.next();
+    pids.any(|pid| Some(pid) != first)
+}
+
+/// Says of objects that are threads of which process they are, in a finding about several. Who waits for the end of another
+/// process's first thread waits for the process.
+pub(super) fn tell_processes(raw: &RawFinding, ids: &[ObjectId], objects: &mut [Object], model: &Model) {
+    let waits_from_elsewhere = |edge: &RawEdge, id: ObjectId, process: ProcessId| {
+        let waiting = model.threads.get(edge.thread.idx());
+        let is_join = edge.wants.is_some_and(|(object, mode, _)| object == Some(id) && mode == "join");
+        is_join && waiting.is_some_and(|waiting| waiting.process != process)
+    };
+    for (id, object) in ids.iter().zip(objects) {
+        let Some(thread_id) = model.objects.get(id.idx()).and_then(|object| object.thread) else { continue };
+        let Some(of_thread) = model.threads.get(thread_id.idx()).filter(|_| is_one_of_several(thread_id, model)) else {
+            continue;
+        };
+        let named = thread(of_thread, model);
+        let process = process(named.process, model);
+        let is_first = model.is_first_of_process(thread_id);
+        if is_first && raw.edges.iter().any(|edge| waits_from_elsewhere(edge, *id, of_thread.process)) {
+            ObjectKind::Process.name().clone_into(&mut object.kind);
+            // Not the process id: ids of findings rest on labels.
+            object.label = model.processes.get(of_thread.process.idx()).and_then(|process| process.role.clone());
+            object.reference = process;
+        } else {
+            object.reference = format!("{} of {process}", named.name);
+        }
+    }
+}
+
+/// ``consumer (process 4711)``, or without what it calls itself.
+fn process(pid: u32, model: &Model) -> String {
+    let of_pid = model.processes.iter().filter(|process| process.pid == pid);
+    match of_pid.filter_map(|process| process.role.as_deref()).next_back() {
+        Some(role) => format!("{role} (process {pid})"),
+        None => format!("process {pid}"),
+    }
 }
 
 fn thread(thread: &model::Thread, model: &Model) -> Thread {
@@ -37,7 +83,8 @@ fn thread(thread: &model::Thread, model: &Model) -> Thread {
         _ if thread.tid != 0 && thread.tid == process => "main".to_owned(),
         _ => format!("<unnamed> #{}", thread.number),
     };
-    Thread { process, thread: thread.number, name }
+    let name = if thread.is_left_behind { format!("{name} (before the fork)") } else { name };
+    Thread { process, thread: thread.number, name, is_left_behind: thread.is_left_behind }
 }
 
 /// Whether a thread that nobody was seen to start was started by a test harness, which names it after the test.

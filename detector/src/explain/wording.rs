@@ -21,7 +21,7 @@ pub(super) fn title(finding: &Finding, help: Help) -> String {
         Code::Deadlock => return hang::deadlock_title(finding, help),
         Code::PredictedDeadlock => return predicted::title(finding, help),
         Code::LostWakeup => return hang::lost_wakeup_title(finding),
-        Code::AbandonedLock => return hang::abandoned_lock_title(finding),
+        Code::AbandonedLock => return hang::abandoned_lock_title(finding, help),
         Code::AbandonedChannel => return hang::abandoned_channel_title(finding),
         Code::SelfDeadlock if finding.edges.len() > 1 && finding.certainty == Certainty::Observed => {
             return hang::one_lock_title(finding);
@@ -126,6 +126,8 @@ pub(super) fn help(finding: &Finding, help: Help, repair: Option<&Repair>) -> St
         | Help::NotifyWhatChanged
         | Help::LetAllArrive
         | Help::DropBeforeEnd
+        | Help::MendWhatIsGuarded
+        | Help::NotInForkedChild
         | Help::CloseChannel => hang::help(finding, help),
         Help::LookAtWaits => {
             "look at what each thread waits for and since where, and at who should have ended that wait".to_owned()
@@ -133,6 +135,9 @@ pub(super) fn help(finding: &Finding, help: Help, repair: Option<&Repair>) -> St
         Help::OrderAccesses => data_race::help(finding, repair),
     }
 }
+
+/// Why a thread cannot help that a fork left behind.
+pub(super) const LEFT_BEHIND: &str = "a forked process has no other thread than the one that forked";
 
 /// Why a thread cannot help.
 pub(super) const fn why_not(why_not: WhyNot) -> &'static str {

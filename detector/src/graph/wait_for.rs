@@ -15,7 +15,7 @@ use self::{
     cycle::shortest_cycle,
     want::{Holders, want},
 };
-use crate::model::{Model, ObjectId, Thread, ThreadId};
+use crate::model::{Model, ObjectId, ProcessId, Thread, ThreadId};
 use petgraph::{
     Direction,
     algo::kosaraju_scc,
@@ -114,16 +114,32 @@ impl<'m> WaitFor<'m> {
         let threads = &self.model.threads;
         let goes_on = |(thread, want): (&Thread, &Option<Want>)| !thread.ended && want.is_none();
         let mut goes_on: Vec<bool> = threads.iter().zip(&self.wants).map(goes_on).collect();
+        let is_open = |(want, id): (&Option<Want>, u32)| want.is_some() && self.model.is_open_to_others(ThreadId(id));
+        let is_open: Vec<bool> = self.wants.iter().zip(0..).map(is_open).collect();
         loop {
             let lively = self.lively_processes(&goes_on);
             let mut n_freed = 0;
             for (idx, want) in self.wants.iter().enumerate() {
                 let (Some(want), false) = (want, goes_on[idx]) else { continue };
-                let process = threads[idx].process.idx();
+                let waiting = threads[idx].process;
+                let is_lively = |object: ObjectId| {
+                    let mut processes = (0_u32..).map(ProcessId).zip(&lively);
+                    let may_act = |process| {
+                        self.model.may_have(object, process, waiting) && !self.model.is_over_for(process, waiting)
+                    };
+                    processes.any(|(process, lively)| *lively && may_act(process))
+                };
+                let may_help = |by: &ThreadId| {
+                    let is_over = self.model.is_over_for(threads[by.idx()].process, waiting);
+                    by.idx() != idx && goes_on[by.idx()] && !is_over
+                };
                 let is_freed = match (want.need, assume) {
                     (Need::All, _) => want.by.iter().all(|by| goes_on[by.idx()]),
-                    (Need::Any, Assume::Anybody) if !want.is_closed => lively[process],
-                    (Need::Any, _) => want.by.iter().any(|by| by.idx() != idx && goes_on[by.idx()]),
+                    (Need::Any, Assume::Anybody) if is_open[idx] => true,
+                    (Need::Any, Assume::Anybody) if !want.is_closed => {
+                        want.key.object.map_or(lively[waiting.idx()], is_lively)
+                    }
+                    (Need::Any, _) => want.by.iter().any(may_help),
                 };
                 goes_on[idx] = is_freed;
                 n_freed += usize::from(is_freed);

@@ -1,21 +1,22 @@
-//! The first pass over a process file: objects, threads, and what the order of each lock starts from.
+//! The first pass over a family of process files: objects, threads, and what the order of each lock starts from.
 
 use super::{
     lock::{First, Lock, Sections, is_lock_kind},
     objects::{AT_ADDRESS, Objects},
     stripes,
 };
-use crate::source::{ProcessFile, Run, scan};
+use crate::source::{Family, Member, Run, in_space, scan};
 use rustc_hash::{FxHashMap, FxHashSet};
 use trace_format::{Event, Flags, Kind, Mode, ObjectKind};
 
-/// What is known about a process file before its events are put in order.
+/// What is known about a family before its events are put in order.
 #[derive(Debug)]
 pub struct FirstPass {
     /// Its objects.
     pub objects: Objects,
     /// Its threads as object ids: those of the dictionary first, then those of slots, then those of segments.
     pub threads: Vec<u64>,
+    members: Vec<u32>,
     /// Events, extensions excluded.
     pub n_events: u64,
     /// Events of kinds that this version does not know.
@@ -43,12 +44,12 @@ pub struct FirstPass {
 
 impl FirstPass {
     /// Goes over all events of a file.
-    pub fn new(file: &ProcessFile) -> Self {
-        let n_events_max = file.segments.iter().map(|segment| (segment.end - segment.start) / 16).sum();
+    pub fn new(file: &Family) -> Self {
+        let n_events_max = file.n_events_max();
         let classes = file.dictionary.classes.iter().filter(|(_, class)| class.kind == ObjectKind::AsyncLock);
         let async_classes = classes.map(|(id, _)| u64::from(*id)).collect();
         let mut counts = Counts::new(n_events_max, async_classes);
-        let runs_found = scan(file, |event| counts.add(event));
+        let runs_found = scan(file, |member, event| counts.add(member, event));
         let mut threads = Vec::new();
         let mut thread_idx = FxHashMap::default();
         let recorded = file.dictionary.threads.iter().map(|thread| thread.object);
@@ -60,11 +61,16 @@ impl FirstPass {
             });
         }
         let mut runs = vec![Vec::new(); threads.len()];
+        let mut members: Vec<u32> = threads.iter().map(|thread| file.member_of_object(*thread) as u32).collect();
         for (thread, found) in runs_found {
-            if let Some(place) = thread_idx.get(&thread).and_then(|idx| runs.get_mut(*idx as usize)) {
+            if let Some(idx) = thread_idx.get(&thread).map(|idx| *idx as usize)
+                && let (Some(place), Some(member)) = (runs.get_mut(idx), members.get_mut(idx))
+            {
+                *member = found.first().map_or(*member, |run| run.member);
                 *place = found;
             }
         }
+        counts.members = members;
         counts.finish(file, threads, thread_idx, runs)
     }
 
@@ -74,8 +80,22 @@ impl FirstPass {
     }
 
     /// The index of the object, or address, that an event is about.
-    pub fn object_of(&self, event: Event) -> u32 {
-        self.objects.find(object_key(event))
+    #[inline]
+    pub fn object_of(&self, member: u32, event: Event) -> u32 {
+        self.objects.find(object_key(member, event))
+    }
+
+    /// The same of an event of a thread.
+    #[inline]
+    pub(super) fn object_in(&self, thread: u32, event: Event) -> u32 {
+        let member = if event.is_at_address() { self.member_of(thread) } else { 0 };
+        self.object_of(member, event)
+    }
+
+    /// The member of the family that a thread is of.
+    #[inline]
+    pub fn member_of(&self, thread: u32) -> u32 {
+        self.members.get(thread as usize).copied().unwrap_or(0)
     }
 
     /// How many parties arrive at a barrier or latch in a generation, in all.
@@ -91,6 +111,7 @@ impl FirstPass {
 }
 
 struct Counts {
+    members: Vec<u32>,
     objects: Objects,
     firsts: Vec<First>,
     sections_of: Vec<u32>,
@@ -111,6 +132,7 @@ struct Counts {
 impl Counts {
     fn new(n_events_max: u64, async_classes: FxHashSet<u64>) -> Self {
         Self {
+            members: Vec::new(),
             async_classes,
             async_locks: FxHashSet::default(),
             objects: Objects::new(n_events_max),
@@ -129,7 +151,7 @@ impl Counts {
         }
     }
 
-    fn add(&mut self, event: Event) {
+    fn add(&mut self, member: u32, event: Event) {
         self.n_events += 1;
         let kind = event.kind();
         let names = self.names[usize::from(kind.0)];
@@ -137,14 +159,14 @@ impl Counts {
             self.n_unknown += u64::from(names == Names::Unknown);
             return;
         }
-        let object = self.objects.intern(object_key(event));
+        let object = self.objects.intern(object_key(member, event));
         if self.firsts.len() < self.objects.len() {
             self.firsts.push(First::default());
             self.sections_of.push(0);
         }
         let Some(first) = self.firsts.get_mut(object as usize) else { return };
         if !is_lock_kind(kind) {
-            self.add_message(event, object);
+            self.add_message(member, event, object);
             return;
         }
         let seq = event.seq();
@@ -153,7 +175,7 @@ impl Counts {
             Kind::ACQUIRE if exclusive => first.acquire = first.acquire.min(seq.max(1)),
             Kind::UPGRADE => first.acquire = first.acquire.min(seq.max(1)),
             Kind::ACQUIRE => first.shared = first.shared.min(seq),
-            Kind::RELEASE if !exclusive => {
+            Kind::RELEASE | Kind::OWNER_DIED if !exclusive => {
                 first.shared = first.shared.min(seq);
                 if let Some(of) = self.sections_of.get_mut(object as usize) {
                     self.sections.add(of, seq);
@@ -163,10 +185,10 @@ impl Counts {
         }
     }
 
-    fn add_message(&mut self, event: Event, object: u32) {
+    fn add_message(&mut self, member: u32, event: Event, object: u32) {
         if stripes::is_ordered(event) {
             self.n_atomics += 1;
-            return self.stripes.add(event, &mut self.sections);
+            return self.stripes.add(member, event, &mut self.sections);
         }
         match (event.kind(), event.flags().handle()) {
             (Kind::HANDLE_DROP, Flags::SENDER) => *self.sender_drops.entry(object).or_default() += 1,
@@ -189,19 +211,18 @@ impl Counts {
 
     fn finish(
         self,
-        file: &ProcessFile,
+        file: &Family,
         threads: Vec<u64>,
         thread_idx: FxHashMap<u64, u32>,
         runs: Vec<Vec<Run>>,
     ) -> FirstPass {
-        let inherited = |object: usize| {
-            file.header.forked_from.is_some() && self.objects.id(object as u32) < file.header.forked_next_object
-        };
+        let inherited = |object: usize| file.is_inherited(self.objects.id(object as u32));
         let locks = self.firsts.iter().zip(&self.sections_of).enumerate();
         let locks: Vec<Lock> = locks.map(|(i, (first, sections))| first.lock(*sections, inherited(i))).collect();
-        let stripes = self.stripes.finish(file.header.forked_from.is_some());
+        let stripes = self.stripes.finish(|member| file.members.get(member).is_some_and(Member::is_forked));
         let has_shared = self.firsts.iter().map(|first| first.shared != u64::MAX).collect();
         FirstPass {
+            members: self.members,
             locks,
             stripes,
             n_accesses: self.n_accesses,
@@ -223,10 +244,10 @@ impl Counts {
     }
 }
 
-/// What tells the object of an event from others: its id, or its address, which is no id.
+/// What tells the object of an event from others: its id, or its address in its process, which is no id.
 #[inline]
-pub(super) fn object_key(event: Event) -> u64 {
-    if event.is_at_address() { AT_ADDRESS | event.address() } else { event.object().0 }
+pub(super) fn object_key(member: u32, event: Event) -> u64 {
+    if event.is_at_address() { AT_ADDRESS | in_space(member, event.address()) } else { event.object().0 }
 }
 
 /// What the `object` field of an event's kind means.

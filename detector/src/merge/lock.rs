@@ -54,7 +54,7 @@ impl First {
 }
 
 pub(super) fn is_lock_kind(kind: Kind) -> bool {
-    matches!(kind, Kind::ACQUIRE | Kind::RELEASE | Kind::DOWNGRADE | Kind::UPGRADE)
+    matches!(kind, Kind::ACQUIRE | Kind::RELEASE | Kind::DOWNGRADE | Kind::UPGRADE | Kind::OWNER_DIED)
 }
 
 /// What an event means for the order of its lock.

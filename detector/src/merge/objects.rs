@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 /// The index that stands for no object.
 pub const NO_OBJECT: u32 = u32::MAX;
 
-/// Marks an address among the ids of objects: atomic variables, and memory that a program marks, are known by theirs.
+/// Marks an address, with its process above it, among the ids of objects: atomic variables, and memory that a program marks, are known by theirs.
 pub const AT_ADDRESS: u64 = 1 << 63;
 
 /// Ids below this many are looked up in a table, however short the file.

@@ -7,10 +7,10 @@ use super::{
     rules::{Place, Rules},
     stripes::{self, Stripes},
 };
-use crate::source::{Bytes, Cursor, ProcessFile};
+use crate::source::{Cursor, Family, ThreadRecord};
 use rustc_hash::FxHashMap;
 use std::{collections::VecDeque, mem};
-use trace_format::{Event, Kind};
+use trace_format::{Event, Flags, Kind};
 
 /// What the second pass leaves.
 #[derive(Debug)]
@@ -29,15 +29,15 @@ impl Merged {
     }
 }
 
-/// Hands the events of all threads of a process to `sink`, in one order.
-pub fn run<S: Sink>(file: &ProcessFile, mut first: FirstPass, sink: &mut S) -> Merged {
+/// Hands the events of all threads of a family to `sink`, in one order.
+pub fn run<S: Sink>(family: &Family, mut first: FirstPass, sink: &mut S) -> Merged {
     let runs = mem::take(&mut first.runs);
     let mut order = Order {
-        bytes: file.bytes(),
+        family,
         names: names_by_kind(),
         queue: (0..runs.len() as u32).collect(),
         parked: vec![None; runs.len()],
-        cursors: runs.into_iter().map(Cursor::new).collect(),
+        cursors: first.threads.iter().zip(runs).map(|(thread, runs)| Cursor::new(family, *thread, runs)).collect(),
         waiting: FxHashMap::default(),
         locks: mem::take(&mut first.locks),
         stripes: Stripes::new(mem::take(&mut first.stripes)),
@@ -58,7 +58,7 @@ pub fn run<S: Sink>(file: &ProcessFile, mut first: FirstPass, sink: &mut S) -> M
 }
 
 struct Order<'a, M> {
-    bytes: &'a dyn Bytes,
+    family: &'a Family,
     first: &'a FirstPass,
     names: [Names; 256],
     cursors: Vec<Cursor>,
@@ -78,7 +78,7 @@ impl<M: Clone> Order<'_, M> {
     fn run_thread<S: Sink<Mark = M>>(&mut self, thread: u32, sink: &mut S) {
         while let Some(event) = self.peek(thread) {
             let object = match self.names[usize::from(event.kind().0)] {
-                Names::Object => self.first.object_of(event),
+                Names::Object => self.first.object_in(thread, event),
                 Names::Nothing => NO_OBJECT,
                 Names::Unknown => {
                     self.skip(thread);
@@ -98,32 +98,40 @@ impl<M: Clone> Order<'_, M> {
     }
 
     fn peek(&mut self, thread: u32) -> Option<Event> {
-        self.cursors.get_mut(thread as usize)?.peek(self.bytes)
+        self.cursors.get_mut(thread as usize)?.peek(self.family)
     }
 
     fn skip(&mut self, thread: u32) {
         if let Some(cursor) = self.cursors.get_mut(thread as usize) {
-            cursor.skip();
+            cursor.skip(self.family);
         }
     }
 
     #[inline]
-    fn check(&self, step: &Step) -> Result<(), Place> {
+    fn check(&mut self, step: &Step) -> Result<(), Place> {
         if is_lock_kind(step.event.kind()) {
             let ready = self.lock(step.object).is_none_or(|lock| lock.is_ready(step.event, self.sections()));
+            if ready && step.event.kind() == Kind::OWNER_DIED {
+                return self.is_dead(step);
+            }
             return if ready { Ok(()) } else { Err(Place::Object(step.object)) };
         }
         if stripes::is_ordered(step.event) {
-            let ready = self.stripes.is_ready(step.event, self.sections());
-            return if ready { Ok(()) } else { Err(Place::stripe(step.event)) };
+            let stripe = self.stripe(step);
+            let ready = self.stripes.is_ready(stripe, step.event, self.sections());
+            return if ready { Ok(()) } else { Err(Place::Stripe(stripe)) };
         }
         self.rules.check(self.first, step)
     }
 
     /// Goes past an event, whether it was ready or not.
     fn take<S: Sink<Mark = M>>(&mut self, step: &Step, sink: &mut S) {
+        let dead = if step.event.kind() == Kind::OWNER_DIED { self.dead(step) } else { None };
         self.skip(step.thread);
         if is_lock_kind(step.event.kind()) {
+            if let Some(dead) = dead {
+                self.release_of_dead(dead, step, sink);
+            }
             sink.step(step);
             let Some(lock) = self.locks.get_mut(step.object as usize) else { return };
             lock.apply(step.event, step.thread);
@@ -134,8 +142,9 @@ impl<M: Clone> Order<'_, M> {
         }
         if stripes::is_ordered(step.event) {
             sink.step(step);
-            if self.stripes.apply(step.event) {
-                self.wake(Place::stripe(step.event));
+            let stripe = self.stripe(step);
+            if self.stripes.apply(stripe, step.event) {
+                self.wake(Place::Stripe(stripe));
             }
             return;
         }
@@ -145,6 +154,35 @@ impl<M: Clone> Order<'_, M> {
         }
         if let Some(place) = self.rules.apply(self.first, step, n_woken, sink) {
             self.wake(place);
+        }
+    }
+
+    /// The thread that the `OWNER_DIED` to come is about, if it recorded anything: by the event's extension.
+    fn dead(&mut self, step: &Step) -> Option<u32> {
+        let cursor = self.cursors.get_mut(step.thread as usize)?;
+        let (tid, start) = cursor.extension(self.family)?;
+        let is_it = |thread: &&ThreadRecord| u64::from(thread.tid) == tid && thread.start & 0xffff_ffff == start;
+        let record = self.family.dictionary.threads.iter().rev().find(is_it)?;
+        self.first.thread(record.object)
+    }
+
+    /// Whether the thread has no events left whose lock is taken over.
+    fn is_dead(&mut self, step: &Step) -> Result<(), Place> {
+        match self.dead(step) {
+            Some(dead) if dead != step.thread && !self.rules.is_over(dead) => Err(Place::End(dead)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A lock is taken over: to everybody that is a release by the thread that is no more, which had to come first.
+    fn release_of_dead<S: Sink<Mark = M>>(&self, dead: u32, step: &Step, sink: &mut S) {
+        sink.died(dead, step);
+        // What it did to the data by then is not known.
+        let flags = step.event.flags().mode().flags().with(Flags::READ).with(Flags::WROTE);
+        let event = Event::new(Kind::RELEASE, flags, 0, step.event.object(), step.event.seq());
+        sink.step(&Step { thread: dead, event, ..*step });
+        if let Some(mark) = self.rules.end_of(dead) {
+            sink.arrive(step.thread, &mark);
         }
     }
 
@@ -209,12 +247,16 @@ impl<M: Clone> Order<'_, M> {
                 let release_missing = missing == 1 && lock.released < lock.acquired && !holder_parked;
                 (u8::from(!release_missing), missing)
             }
-            Place::Stripe(_) => (1, self.stripes.distance(step.event)),
+            Place::Stripe(stripe) => (1, self.stripes.distance(stripe, step.event)),
             Place::Object(_) => (2, step.event.seq()),
             Place::Fork(_) => (3, 0),
             Place::Body(_) | Place::End(_) => (4, 0),
         };
         (class, missing, step.object, step.thread)
+    }
+
+    fn stripe(&self, step: &Step) -> u32 {
+        stripes::of(self.first.member_of(step.thread), step.event)
     }
 
     fn lock(&self, object: u32) -> Option<&Lock> {

@@ -5,7 +5,7 @@
 use super::{FirstPass, Sink, Step};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
-use trace_format::{Event, Flags, Kind, stripe};
+use trace_format::{Flags, Kind};
 
 /// Notifies that one object keeps until they have woken somebody: an unpark may never be answered.
 pub const NOTIFIES_MAX: usize = 256;
@@ -26,13 +26,6 @@ pub(super) enum Place {
     Body(u32),
     /// The last event of a thread.
     End(u32),
-}
-
-impl Place {
-    /// The stripe of the address of an event.
-    pub(super) fn stripe(event: Event) -> Self {
-        Self::Stripe(stripe::of(event.address()) as u32)
-    }
 }
 
 /// State of all rules but those of locks and stripes.
@@ -131,7 +124,7 @@ impl<M: Clone> Rules<M> {
             Kind::BEGIN if event.flags().has(Flags::FORKED) => {
                 ready_if(self.forks.contains_key(&step.thread), Place::Fork(step.thread))
             }
-            Kind::JOIN => match first.thread(event.object().0) {
+            Kind::JOIN | Kind::PROCESS_WAIT => match first.thread(event.object().0) {
                 Some(joined) => ready_if(self.thread(joined).is_none_or(|t| t.is_over), Place::End(joined)),
                 None => Ok(()),
             },
@@ -213,7 +206,7 @@ impl<M: Clone> Rules<M> {
                     sink.arrive(thread, &mark);
                 }
             }
-            Kind::JOIN => {
+            Kind::JOIN | Kind::PROCESS_WAIT => {
                 let joined = first.thread(event.object().0).and_then(|joined| self.thread(joined));
                 if let Some(mark) = joined.and_then(|joined| joined.end.as_ref()) {
                     sink.arrive(thread, mark);
@@ -304,6 +297,16 @@ impl<M: Clone> Rules<M> {
         if step.event.flags().has(Flags::SCOPED) {
             self.scopes.entry(step.event.seq()).or_default().push(forked);
         }
+    }
+
+    /// Whether a thread has no more events.
+    pub(super) fn is_over(&self, thread: u32) -> bool {
+        self.thread(thread).is_none_or(|thread| thread.is_over)
+    }
+
+    /// What a thread that has no more events has behind it.
+    pub(super) fn end_of(&self, thread: u32) -> Option<M> {
+        self.thread(thread)?.end.clone()
     }
 
     fn thread(&self, thread: u32) -> Option<&ThreadState<M>> {

@@ -21,6 +21,12 @@ const fn writes(kind: Kind) -> bool {
     matches!(kind, Kind::ATOMIC_STORE | Kind::ATOMIC_RMW | Kind::PUBLISH)
 }
 
+/// The stripe of the address of an event: each process has its own.
+#[inline]
+pub(super) fn of(member: u32, event: Event) -> u32 {
+    member * STRIPES as u32 + stripe::of(event.address()) as u32
+}
+
 /// What the first pass finds out about stripes.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
@@ -29,13 +35,14 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub(super) fn add(&mut self, event: Event, sections: &mut Sections) {
-        if self.firsts.is_empty() {
+    pub(super) fn add(&mut self, member: u32, event: Event, sections: &mut Sections) {
+        let (stripe, version) = (of(member, event) as usize, event.beside());
+        if self.firsts.len() <= stripe {
             // Most programs have none.
-            self.firsts = vec![First::default(); STRIPES];
-            self.sections_of = vec![0; STRIPES];
+            let n = (member as usize + 1) * STRIPES;
+            self.firsts.resize(n, First::default());
+            self.sections_of.resize(n, 0);
         }
-        let (stripe, version) = (stripe::of(event.address()), event.beside());
         let (Some(first), Some(of)) = (self.firsts.get_mut(stripe), self.sections_of.get_mut(stripe)) else { return };
         if writes(event.kind()) {
             first.acquire = first.acquire.min(version.max(1));
@@ -45,9 +52,11 @@ impl Counts {
         }
     }
 
-    /// The stripes in front of the first events; `inherited` if their versions were so when the process was forked.
-    pub(super) fn finish(&self, inherited: bool) -> Vec<Lock> {
-        self.firsts.iter().zip(&self.sections_of).map(|(first, of)| first.lock(*of, inherited)).collect()
+    /// The stripes in front of the first events; `is_forked` says of which members their versions were so when the process was
+    /// forked.
+    pub(super) fn finish(&self, is_forked: impl Fn(usize) -> bool) -> Vec<Lock> {
+        let stripes = self.firsts.iter().zip(&self.sections_of).enumerate();
+        stripes.map(|(idx, (first, of))| first.lock(*of, is_forked(idx / STRIPES))).collect()
     }
 }
 
@@ -64,8 +73,8 @@ impl Stripes {
 
     /// Whether an event that [`is_ordered`] can come next. What is ready stays ready; what comes too late never waits.
     #[inline]
-    pub(super) fn is_ready(&self, event: Event, sections: &Sections) -> bool {
-        let Some(lock) = self.locks.get(stripe::of(event.address())) else { return true };
+    pub(super) fn is_ready(&self, stripe: u32, event: Event, sections: &Sections) -> bool {
+        let Some(lock) = self.locks.get(stripe as usize) else { return true };
         let version = event.beside();
         if writes(event.kind()) {
             lock.acquired + 1 >= version && lock.is_read_by_all(version, sections)
@@ -76,15 +85,15 @@ impl Stripes {
 
     /// Goes past such an event, which may be forced. True if others may wait for that.
     #[inline]
-    pub(super) fn apply(&mut self, event: Event) -> bool {
-        let Some(lock) = self.locks.get_mut(stripe::of(event.address())) else { return false };
+    pub(super) fn apply(&mut self, stripe: u32, event: Event) -> bool {
+        let Some(lock) = self.locks.get_mut(stripe as usize) else { return false };
         lock.pass(writes(event.kind()), event.beside());
         lock.n_waiting > 0
     }
 
     /// How many versions are missing before the event.
-    pub(super) fn distance(&self, event: Event) -> u64 {
-        let lock = self.locks.get(stripe::of(event.address()));
+    pub(super) fn distance(&self, stripe: u32, event: Event) -> u64 {
+        let lock = self.locks.get(stripe as usize);
         lock.map_or(0, |lock| event.beside().saturating_sub(lock.acquired))
     }
 

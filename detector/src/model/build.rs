@@ -1,34 +1,31 @@
-//! Builds the model out of a trace: each process file is merged by itself, since ids mean something within one
-//! file only, and then what one file says about objects of another one - a process forked off while recording -
-//! is filled in.
+//! Builds the model out of a trace: each family is merged by itself, since ids mean something within one family only.
 
 use super::{
-    Model, ObjectId, SiteId, ThreadId, kernel,
+    FamilyId, Model, ObjectId, SiteId, ThreadId, kernel,
     process::{self, Created, NESTED_HOLDS_MAX, Part},
 };
 use crate::{
     finding::Problem,
-    source::{ProcessFile, Trace},
+    source::{Family, Trace},
 };
 use rustc_hash::FxHashSet;
-use trace_format::{Mode, ObjectKind};
+use trace_format::{Mode, ObjectKind, UNSEEN_TYPE};
 
 /// Builds the model. The problems are those of building alone; [`Trace::problems`] has those of reading.
 pub fn build(trace: &Trace) -> (Model, Vec<Problem>) {
     let mut model = Model::default();
     let mut problems = Vec::new();
     let mut parts = Vec::new();
-    for file in &trace.processes {
-        let mut part = process::add(&mut model, file);
+    for (file, family) in trace.families.iter().zip((0..).map(FamilyId)) {
+        let mut part = process::add(&mut model, family, file);
         kernel::add(&mut model, file, &mut part);
+        describe_objects(&mut model, file, &mut part);
         problems.extend(problems_of(file, &part));
+        model.n_unrecorded_children += file.n_unrecorded_children();
         model.n_objects += part.merged.objects.len() as u64;
         model.n_gaps += part.merged.n_gaps;
         model.n_unknown += part.n_unknown;
         parts.push(part);
-    }
-    for part in 0..parts.len() {
-        describe_objects(&mut model, trace, &mut parts, part);
     }
     count_permits(&mut model, &parts);
     (model, problems)
@@ -64,8 +61,9 @@ fn count_permits(model: &mut Model, parts: &[Part]) {
     }
 }
 
-fn problems_of(file: &ProcessFile, part: &Part) -> Vec<Problem> {
-    let path = file.path.display();
+fn problems_of(file: &Family, part: &Part) -> Vec<Problem> {
+    let Some(member) = file.members.first() else { return Vec::new() };
+    let path = member.path.display();
     let mut texts = Vec::new();
     if part.holds_cut {
         texts.push(format!(
@@ -75,23 +73,19 @@ fn problems_of(file: &ProcessFile, part: &Part) -> Vec<Problem> {
     if part.n_unknown > 0 {
         texts.push(format!(
             "{path}: {} records of version {} were skipped; a newer deadlock-check understands them",
-            part.n_unknown, file.header.version
+            part.n_unknown, member.header.version
         ));
     }
     texts.into_iter().map(|text| Problem { text, fatal: false }).collect()
 }
 
-/// Fills in what the objects of one process are.
-fn describe_objects(model: &mut Model, trace: &Trace, parts: &mut [Part], of: usize) {
-    let Some(part) = parts.get(of) else { return };
+/// Fills in what the objects of a family are.
+fn describe_objects(model: &mut Model, file: &Family, part: &mut Part) {
     let mut objects: Vec<(ObjectId, u64)> = part.tables.objects.iter().map(|(id, object)| (*object, *id)).collect();
     objects.sort_unstable();
     for (object, id) in objects {
-        let Description { kind, type_name, label, created_at, gap } = describe(model, trace, parts, of, id);
-        let thread = parts.get(of).and_then(|part| {
-            let thread = part.threads.get(&id)?;
-            Some(ThreadId(part.tables.first_thread + thread))
-        });
+        let Description { kind, type_name, label, created_at, gap } = describe(model, file, part, id);
+        let thread = part.threads.get(&id).map(|thread| ThreadId(part.tables.first_thread + thread));
         if let Some(object) = model.objects.get_mut(object.idx()) {
             object.thread = thread;
             (object.kind, object.type_name, object.label) = (kind, type_name, label);
@@ -108,16 +102,14 @@ struct Description {
     gap: bool,
 }
 
-fn describe(model: &mut Model, trace: &Trace, parts: &mut [Part], of: usize, id: u64) -> Description {
-    let line = lineage(trace, of, id);
-    let label = line.iter().find_map(|process| trace.processes.get(*process)?.dictionary.labels.get(&id).cloned());
-    let made_in = line.into_iter().find_map(|process| Some((process, created(parts.get(process)?, id)?)));
-    let (kind, type_name, created_at) = match made_in {
-        Some((process, created)) => describe_created(model, trace, parts, process, created),
+fn describe(model: &mut Model, file: &Family, part: &mut Part, id: u64) -> Description {
+    let line = lineage(file, id);
+    let label = line.iter().find_map(|id| file.dictionary.labels.get(id).cloned());
+    let (kind, type_name, created_at) = match line.iter().find_map(|id| created(part, *id)) {
+        Some(created) => describe_created(model, file, part, created),
         None => (ObjectKind::Unknown, String::new(), None),
     };
     let mut description = Description { kind, type_name, label, created_at, gap: false };
-    let Some(part) = parts.get(of) else { return description };
     let object = part.merged.objects.find(id);
     description.gap = part.merged.is_gapped(object);
     if let Some(thread) = part.threads.get(&id) {
@@ -134,18 +126,16 @@ fn describe(model: &mut Model, trace: &Trace, parts: &mut [Part], of: usize, id:
 
 fn describe_created(
     model: &mut Model,
-    trace: &Trace,
-    parts: &mut [Part],
-    process: usize,
+    file: &Family,
+    part: &mut Part,
     created: Created,
 ) -> (ObjectKind, String, Option<SiteId>) {
-    let (Some(file), Some(part)) = (trace.processes.get(process), parts.get_mut(process)) else {
-        return (ObjectKind::Unknown, String::new(), None);
-    };
     let class = file.dictionary.classes.get(&created.class);
     let site = (created.site != 0).then(|| part.tables.site(model, &file.dictionary, created.site));
     let kind = class.map_or(ObjectKind::Unknown, |class| class.kind);
-    (kind, class.map(|class| class.type_name.clone()).unwrap_or_default(), site)
+    let type_name = class.map_or("", |class| &class.type_name);
+    let unseen = type_name.strip_prefix(UNSEEN_TYPE).and_then(|rest| rest.strip_suffix('>'));
+    (kind, unseen.unwrap_or(type_name).to_owned(), site)
 }
 
 fn created(part: &Part, id: u64) -> Option<Created> {
@@ -153,20 +143,15 @@ fn created(part: &Part, id: u64) -> Option<Created> {
     part.created.get(object as usize).copied().filter(|created| *created != Created::default())
 }
 
-/// The process itself, then the one that it was forked from if that made the object, and so on.
-fn lineage(trace: &Trace, of: usize, id: u64) -> Vec<usize> {
-    let mut line = vec![of];
-    while let Some(file) = line.last().and_then(|last| trace.processes.get(*last))
-        && id < file.header.forked_next_object
-        && let Some((pid, start, copy)) = file.header.forked_from
-    {
-        let is_parent =
-            |file: &ProcessFile| (file.header.pid, file.header.start, file.header.copy) == (pid, start, copy);
-        match trace.processes.iter().position(is_parent) {
-            // A process is not its own ancestor, unless the file is damaged.
-            Some(parent) if !line.contains(&parent) => line.push(parent),
-            _ => break,
+/// The object itself, then the one of which it is the copy that a forked process inherited, and so on.
+fn lineage(file: &Family, id: u64) -> Vec<u64> {
+    let mut line = vec![id];
+    while let Some(original) = line.last().and_then(|last| file.original(*last)) {
+        // A process is not its own ancestor, unless the file is damaged.
+        if line.contains(&original) {
+            break;
         }
+        line.push(original);
     }
     line
 }

@@ -3,9 +3,9 @@
 use crate::{
     history::Resource,
     merge::FirstPass,
-    source::{ProcessFile, scan},
+    source::{Family, scan},
 };
-use trace_format::{Kind, MESSAGE_MAX, ObjectKind};
+use trace_format::{Kind, MESSAGE_MAX, ObjectKind, UNSEEN_TYPE};
 
 /// Permits beyond which a semaphore is not gone through: its recorder does not say who holds them.
 const PERMITS_MAX: u64 = 1024;
@@ -17,6 +17,8 @@ pub(super) enum Data {
     Plain,
     /// It may change through shared references too.
     Shared,
+    /// It may, and what the lock's holders do to it is not recorded.
+    Unseen,
     /// There is none: the lock guards something else.
     Elsewhere,
 }
@@ -25,6 +27,9 @@ pub(super) enum Data {
 fn data_of(type_name: &str) -> Data {
     if type_name == "()" || type_name.is_empty() {
         return Data::Elsewhere;
+    }
+    if type_name.starts_with(UNSEEN_TYPE) {
+        return Data::Unseen;
     }
     // What a pointer leads to changes without it.
     if type_name.contains('*') {
@@ -102,15 +107,15 @@ impl Default for Described {
 /// missing.
 ///
 /// In a pass of its own: the merge may come to a CREATE after the first acquires, if another thread than theirs recorded it.
-pub(super) fn describe(file: &ProcessFile, first: &FirstPass) -> Vec<Described> {
+pub(super) fn describe(file: &Family, first: &FirstPass) -> Vec<Described> {
     let mut described = vec![Described::default(); first.objects.len()];
-    scan(file, |event| {
+    scan(file, |member, event| {
         let is_atomic = matches!(event.kind(), Kind::ATOMIC_LOAD | Kind::ATOMIC_STORE | Kind::ATOMIC_RMW);
         let is_cell = event.is_at_address() && !is_atomic;
         if !matches!(event.kind(), Kind::CREATE | Kind::CAPACITY) && !is_atomic && !is_cell {
             return;
         }
-        let Some(of) = described.get_mut(first.object_of(event) as usize) else { return };
+        let Some(of) = described.get_mut(first.object_of(member, event) as usize) else { return };
         if event.kind() == Kind::CAPACITY {
             of.capacity = Some(event.seq());
         } else if is_atomic {

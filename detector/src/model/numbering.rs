@@ -1,20 +1,24 @@
 //! The numbers that the merge gave the threads, objects and places of a process, in the model's terms.
 
 use super::{
-    Model, Object, ObjectId, ProcessId, Site, SiteId, Spot, StackId, ThreadId,
+    FamilyId, Model, Object, ObjectId, ProcessId, Site, SiteId, Spot, StackId, ThreadId,
     guarded::{self, Data, Described},
+    tables::member_of,
 };
 use crate::{
     merge::FirstPass,
-    source::{ProcessFile, Trace},
+    source::{Family, Ids, Trace},
 };
 use rustc_hash::FxHashMap;
+use std::rc::Rc;
 use trace_format::ObjectKind;
 
 /// What the merge's numbers stand for. Places are the file's sites.
 #[derive(Debug)]
 pub struct Numbering {
-    pub(super) process: ProcessId,
+    pub(super) family: FamilyId,
+    first_process: u32,
+    whose: Rc<Ids>,
     first_thread: u32,
     /// Ids of the objects in the file.
     pub(super) ids: Vec<u64>,
@@ -24,16 +28,25 @@ pub struct Numbering {
 }
 
 impl Numbering {
-    /// Of a process of which `model` was built.
-    pub fn new(model: &Model, process: ProcessId, file: &ProcessFile, first: &FirstPass) -> Self {
-        let first_thread = model.threads.iter().position(|thread| thread.process == process).unwrap_or_default();
+    /// Of a family of which `model` was built.
+    pub fn new(model: &Model, family: FamilyId, file: &Family, first: &FirstPass) -> Self {
+        let is_of = |process: ProcessId| model.processes.get(process.idx()).is_some_and(|of| of.family == family);
+        let first_thread = model.threads.iter().position(|thread| is_of(thread.process)).unwrap_or_default();
+        let first_process = model.processes.iter().position(|process| process.family == family).unwrap_or_default();
         Self {
-            process,
+            family,
+            first_process: first_process as u32,
+            whose: file.ids(),
             first_thread: first_thread as u32,
             ids: (0..first.objects.len() as u32).map(|object| first.objects.id(object)).collect(),
             threads: first.threads.iter().copied().zip(0..).collect(),
             described: guarded::describe(file, first),
         }
+    }
+
+    /// The process of an object.
+    fn process_of(&self, object: u64) -> ProcessId {
+        ProcessId(self.first_process + member_of(&self.whose, object) as u32)
     }
 
     /// The id of an object in the file, or its address.
@@ -60,29 +73,31 @@ impl Numbering {
     pub fn lock(&self, model: &Model, lock: u32) -> Option<ObjectId> {
         let id = self.ids.get(lock as usize)?;
         let objects = model.objects.iter().zip((0..).map(ObjectId));
-        let mut of_process = objects.filter(|(object, _)| object.process == self.process);
+        let process = self.process_of(*id);
+        let mut of_process = objects.filter(|(object, _)| object.process == process);
         of_process.find(|(object, _)| object.id == *id).map(|(_, object)| object)
     }
 
     /// What a place is, in the model or not; `None` if nothing is known of it.
     pub fn spot(&self, trace: &Trace, place: u32) -> Option<Spot> {
-        let dictionary = &trace.processes.get(self.process.idx())?.dictionary;
+        let dictionary = &trace.families.get(self.family.idx())?.dictionary;
         let (location, stack) = dictionary.sites.get(&place)?;
         let stack = dictionary.stacks.get(stack).cloned().unwrap_or_default();
         let site = dictionary.locations.get(location).map_or_else(
-            || self.unknown_site(),
+            || self.unknown_site(place),
             |location| Site {
                 file: location.file.clone(),
                 line: location.line,
                 column: location.column,
-                ..self.unknown_site()
+                ..self.unknown_site(place)
             },
         );
         Some(Spot { site, stack })
     }
 
-    fn unknown_site(&self) -> Site {
-        Site { process: self.process, file: String::new(), line: 0, column: 0, stack: None }
+    fn unknown_site(&self, place: u32) -> Site {
+        let process = ProcessId(self.first_process + self.whose.member_of_site(place) as u32);
+        Site { process, file: String::new(), line: 0, column: 0, stack: None }
     }
 
     /// The model's object, which is put into the model if it is not there.
@@ -92,10 +107,16 @@ impl Numbering {
         }
         let id = self.ids.get(number as usize).copied().unwrap_or(0);
         let described = self.described.get(number as usize).copied().unwrap_or_default();
-        let dictionary = trace.processes.get(self.process.idx()).map(|file| &file.dictionary);
+        let dictionary = trace.families.get(self.family.idx()).map(|file| &file.dictionary);
         let class = dictionary.and_then(|dictionary| dictionary.classes.get(&described.class));
         let mut object = Object {
-            process: self.process,
+            process: self.process_of(id),
+            shared_by: self
+                .whose
+                .sharers(id)
+                .iter()
+                .map(|member| ProcessId(self.first_process + *member as u32))
+                .collect(),
             kind: described.kind,
             type_name: class.map(|class| class.type_name.clone()).unwrap_or_default(),
             label: dictionary.and_then(|dictionary| dictionary.labels.get(&id).cloned()),
@@ -126,7 +147,7 @@ impl Numbering {
         if let Some(site) = self.site(trace, model, place) {
             return site;
         }
-        let unknown = || Spot { site: self.unknown_site(), stack: Vec::new() };
+        let unknown = || Spot { site: self.unknown_site(place), stack: Vec::new() };
         let Spot { site, stack } = self.spot(trace, place).unwrap_or_else(unknown);
         let stack = (!stack.is_empty()).then(|| {
             model.stacks.push(stack);
@@ -136,21 +157,25 @@ impl Numbering {
         SiteId(model.sites.len() as u32 - 1)
     }
 
-    /// The thread that the process began with, if it recorded anything.
-    pub fn first_thread(&self, model: &Model) -> Option<u32> {
-        let pid = model.processes.get(self.process.idx())?.pid;
-        let is_first = |thread: &u32| model.threads.get(self.thread(*thread).idx()).is_some_and(|of| of.tid == pid);
+    /// The thread that the process of a thread began with, if it recorded anything.
+    pub fn first_thread(&self, model: &Model, thread: u32) -> Option<u32> {
+        let process = model.threads.get(self.thread(thread).idx())?.process;
+        let is_first = |thread: &u32| {
+            let is_of = model.threads.get(self.thread(*thread).idx()).is_some_and(|of| of.process == process);
+            is_of && model.is_first_of_process(self.thread(*thread))
+        };
         (0..self.threads.len() as u32).find(is_first)
     }
 
     /// The model's site, if it is in the model.
     pub fn site(&self, trace: &Trace, model: &Model, place: u32) -> Option<SiteId> {
-        let dictionary = &trace.processes.get(self.process.idx())?.dictionary;
+        let dictionary = &trace.families.get(self.family.idx())?.dictionary;
         let (location, stack) = dictionary.sites.get(&place)?;
         let location = dictionary.locations.get(location)?;
         let stack = dictionary.stacks.get(stack);
+        let process = self.unknown_site(place).process;
         let is_it = |site: &Site| {
-            (site.process, site.line, site.column) == (self.process, location.line, location.column)
+            (site.process, site.line, site.column) == (process, location.line, location.column)
                 && site.file == location.file
                 && site.stack.and_then(|stack| model.stacks.get(stack.idx())) == stack
         };

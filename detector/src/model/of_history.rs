@@ -9,6 +9,7 @@ pub fn of_history(history: &History, program: &str) -> Model {
     let threads = texts(&history.threads).zip(1..).map(|(name, number)| thread(name, number)).collect();
     let object = |name: &str, kind| Object {
         process: ProcessId(0),
+        shared_by: Vec::new(),
         kind,
         type_name: String::new(),
         label: Some(name.to_owned()),
@@ -56,6 +57,7 @@ fn thread(name: &str, number: u32) -> Thread {
         name: Some(name.to_owned()),
         forked_by: None,
         scope: None,
+        is_left_behind: false,
         ended: true,
         holds: Vec::new(),
         wait: None,

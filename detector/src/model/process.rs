@@ -1,17 +1,18 @@
-//! The model's part about one process: takes the merged order, and puts what came of it into the model.
+//! The model's part about one family of processes: takes the merged order, and puts what came of it into the model.
 
 use super::{
-    Hold, Model, NestedAcquire, Process, ProcessId, ThreadId,
+    FamilyId, Hold, Model, NestedAcquire, OwnerDeath, Process, ThreadId,
     clock::{Clocks, Mark},
     held::{Held, HeldByThread},
     nested::{Group, Groups, Key, NO_HOLDS},
+    orphans::Orphans,
     reach::Reach,
     tables::Tables,
     threads,
 };
 use crate::{
     merge::{self, FirstPass, Merged, NO_OBJECT, Sink, Step},
-    source::ProcessFile,
+    source::{Family, Member},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::{mem, rc::Rc};
@@ -20,7 +21,7 @@ use trace_format::{Event, Flags, Kind, Mode};
 /// Holds of one nested acquire that the model keeps: the newest ones, if there are more.
 pub(super) const NESTED_HOLDS_MAX: usize = 128;
 
-/// What remains of a process until all processes are known.
+/// What remains of a family until its objects are described.
 pub(super) struct Part {
     pub(super) tables: Tables,
     pub(super) merged: Merged,
@@ -41,11 +42,10 @@ pub(super) struct Created {
     pub(super) site: u32,
 }
 
-/// Adds a process to the model.
-pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
+/// Adds a family to the model.
+pub(super) fn add(model: &mut Model, family: FamilyId, file: &Family) -> Part {
     let first = FirstPass::new(file);
-    let process = ProcessId(model.processes.len() as u32);
-    let tables = Tables::new(process, model.threads.len() as u32);
+    let tables = Tables::new(model.processes.len() as u32, file.ids(), model.threads.len() as u32);
     let (n_threads, n_objects) = (first.threads.len(), first.objects.len());
     let threads: FxHashMap<u64, u32> = first.threads.iter().zip(0..).map(|(thread, idx)| (*thread, idx)).collect();
     let thread_ids = first.threads.clone();
@@ -66,6 +66,8 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
         capacities: FxHashMap::default(),
         async_locks: first.async_locks.clone(),
         running: vec![NO_TASK; n_threads],
+        orphans: Orphans::new(file, &first),
+        deaths: Vec::new(),
         threads,
     };
     let merged = merge::run(file, first, &mut recording);
@@ -79,7 +81,7 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
         holds_cut: false,
         n_unknown,
     };
-    add_process(model, file);
+    add_processes(model, family, file);
     threads::add(model, file, &mut part, &mut recording, &thread_ids);
     part.has_shared.resize(part.merged.objects.len(), false);
     let nested = recording.nested.take();
@@ -91,6 +93,7 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile) -> Part {
     let abandoned = recording.abandoned.take();
     let abandoned = materialise(model, file, &mut part, &mut recording, abandoned);
     model.abandoned.extend(abandoned);
+    add_deaths(model, file, &mut part, &recording.deaths);
     part.tables.add_releases(model, &file.dictionary, &recording.released);
     part.tables.forget_epochs();
     part
@@ -118,6 +121,17 @@ pub(super) struct Recording {
     /// By thread: the task that it runs.
     running: Vec<u32>,
     threads: FxHashMap<u64, u32>,
+    /// Locks whose owners died, and were taken over.
+    deaths: Vec<Death>,
+    pub(super) orphans: Orphans,
+}
+
+/// A lock was taken over from a dead thread, in the merge's numbers.
+struct Death {
+    dead: u32,
+    held: Held,
+    taker: u32,
+    site: u32,
 }
 
 /// The task that a thread runs which runs none.
@@ -138,6 +152,8 @@ pub(super) struct State {
     pub(super) forked_by: Option<u32>,
     pub(super) scope: Option<u64>,
     pub(super) ended: bool,
+    /// Whether it has given up its mutex to wait without having looked at what that guards.
+    pub(super) is_bare: bool,
     pub(super) lost: u64,
 }
 
@@ -156,6 +172,7 @@ impl Sink for Recording {
                 self.wants(thread, object, event);
                 let owner = self.owner(thread, object);
                 self.held.acquire(owner, held(object, event));
+                self.orphans.acquired(thread, object, event);
                 self.set_pending(owner, None);
                 self.reach.lock(self.actor(thread), object, Kind::ACQUIRE);
             }
@@ -163,6 +180,12 @@ impl Sink for Recording {
                 let owner = self.owner(thread, object);
                 if !event.site().is_none() && !event.flags().has(Flags::FOR_WAIT) {
                     self.tell_release(owner, object, event);
+                }
+                if event.flags().has(Flags::FOR_WAIT)
+                    && let Some(state) = self.states.get_mut(thread as usize)
+                {
+                    let flags = event.flags();
+                    state.is_bare = !(flags.has(Flags::READ) || flags.has(Flags::WROTE));
                 }
                 self.held.release(owner, object);
                 self.reach.lock(self.actor(thread), object, Kind::RELEASE);
@@ -194,6 +217,12 @@ impl Sink for Recording {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn died(&mut self, dead: u32, step: &Step) {
+        if let Some(held) = self.held.newest(dead, step.object) {
+            self.deaths.push(Death { dead, held, taker: step.thread, site: step.event.site().0 });
         }
     }
 
@@ -314,23 +343,49 @@ pub(super) fn held(object: u32, event: Event) -> Held {
     Held { object, site: event.site().0, mode: event.flags().mode() }
 }
 
-fn add_process(model: &mut Model, file: &ProcessFile) {
-    let mut modules = file.dictionary.modules.clone();
-    modules.sort_by_key(|module| module.start);
-    model.n_lost = model.n_lost.saturating_add(file.header.lost);
-    model.processes.push(Process {
-        pid: file.header.pid,
-        program: file.dictionary.program.clone(),
-        modules,
-        exited: file.header.exited,
-        alive: file.alive,
-        unrecorded: Vec::new(),
-    });
+fn add_processes(model: &mut Model, family: FamilyId, file: &Family) {
+    model.n_lost = model.n_lost.saturating_add(file.n_lost());
+    for (idx, member) in file.members.iter().enumerate() {
+        let mut modules = member.modules.clone();
+        modules.sort_by_key(|module| module.start);
+        model.processes.push(Process {
+            family,
+            pid: member.header.pid,
+            program: member.program.clone(),
+            role: role(file, member),
+            modules,
+            exited: member.header.exited,
+            alive: member.alive,
+            is_over: member.header.exited && !member.alive || file.is_gone(idx),
+            unrecorded: Vec::new(),
+        });
+    }
+}
+
+/// What a process called itself; if it did not, whose fork it is.
+fn role(file: &Family, member: &Member) -> Option<String> {
+    let from = |member: &Member| {
+        let (pid, start, _) = member.header.forked_from?;
+        file.members.iter().find(|from| (from.header.pid, from.header.start) == (pid, start))
+    };
+    let mut forks = std::iter::successors(Some(member), |member| from(member)).take(file.members.len());
+    let named = forks.find_map(|member| member.role.as_ref())?;
+    Some(if member.role.is_some() { named.clone() } else { format!("fork of {named}") })
+}
+
+fn add_deaths(model: &mut Model, file: &Family, part: &mut Part, deaths: &[Death]) {
+    for Death { dead, held, taker, site } in deaths {
+        let thread = |idx: &u32| ThreadId(part.tables.first_thread + idx);
+        let (dead, taker) = (thread(dead), thread(taker));
+        let hold = part.tables.hold(model, &file.dictionary, &part.merged.objects, *held);
+        let site = part.tables.site(model, &file.dictionary, *site);
+        model.deaths.push(OwnerDeath { dead, hold, taker, site });
+    }
 }
 
 fn materialise(
     model: &mut Model,
-    file: &ProcessFile,
+    file: &Family,
     part: &mut Part,
     recording: &mut Recording,
     groups: Vec<Group>,

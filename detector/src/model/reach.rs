@@ -205,20 +205,21 @@ impl Reach {
     }
 
     /// Who could end waits for the watched objects. `object_of` gives an object its id in the model; threads are
-    /// numbered from `first_thread` there. `is_static` says of an address whether it may be that of a static
-    /// variable.
+    /// numbered from `first_thread` there. `is_static` says of an object and its address whether it may be a static
+    /// variable, `may_have` whether the thread's process can have the object.
     pub(super) fn releasers(
         &self,
         n_threads: u32,
         first_thread: u32,
         mut object_of: impl FnMut(u32) -> ObjectId,
         mut site_of: impl FnMut(u32) -> SiteId,
-        is_static: impl Fn(u64) -> bool,
+        is_static: impl Fn(u32, u64) -> bool,
+        may_have: impl Fn(u32, u32) -> bool,
     ) -> Vec<Releasers> {
         let mut all = Vec::new();
         for (place, watched) in self.watched.iter().enumerate() {
             let object = object_of(watched.object);
-            let is_static = is_static(watched.address);
+            let is_static = is_static(watched.object, watched.address);
             let by_touch = watched.has_maker && watched.is_made && !is_static;
             let idle_notify =
                 watched.idle_notify.map(|(thread, site)| (ThreadId(first_thread + thread), site_of(site)));
@@ -229,7 +230,7 @@ impl Reach {
                     () if by_touch => self.knowledge.knows(*thread, fact(place, side)),
                     () => touches.iter().any(|touch| self.is_kin(*thread, touch)),
                 };
-                let reach = (0..n_threads).filter(may_reach);
+                let reach = (0..n_threads).filter(may_reach).filter(|thread| may_have(watched.object, *thread));
                 let reach = reach.map(|thread| ThreadId(first_thread + thread)).collect();
                 let acted = touches.iter().filter(|touch| touch.is_act);
                 let acted = acted.map(|touch| ThreadId(first_thread + touch.thread)).collect();

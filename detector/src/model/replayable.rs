@@ -14,7 +14,7 @@ mod accesses;
 mod writer;
 
 use self::writer::Writer;
-use super::{Model, Numbering, ProcessId, ThreadId};
+use super::{FamilyId, Model, Numbering, ThreadId};
 use crate::{
     history::{History, Names},
     merge::{self, FirstPass},
@@ -46,9 +46,6 @@ pub const TOO_LONG: &str = "its process recorded more events than are gone throu
 const TOO_MANY_ATOMICS: &str = "its process recorded more operations on atomic variables than are gone through again, of which one \
                                 may order its threads";
 
-/// How far up the line of a thread's starters its first one is looked for; a damaged trace may have a circle.
-const ANCESTORS_MAX: usize = 1024;
-
 impl Deref for Replayable {
     type Target = Numbering;
 
@@ -70,7 +67,6 @@ impl Replayable {
 
     /// Why a schedule, given by its steps, proves nothing: something in it is ordered by what was not recorded.
     pub fn doubt(&self, model: &Model, steps: impl Iterator<Item = u32>) -> Option<&'static str> {
-        let process = model.processes.get(self.process.idx())?;
         if !self.has_atomics {
             return Some(TOO_MANY_ATOMICS);
         }
@@ -81,15 +77,10 @@ impl Replayable {
             }
             is_in[self.history.operations[index as usize].thread as usize] = true;
         }
-        let starter = |thread: &ThreadId| model.threads.get(thread.idx()).and_then(|thread| thread.forked_by);
-        let root = |thread: u32| std::iter::successors(Some(self.thread(thread)), starter).take(ANCESTORS_MAX).last();
         let threads = (0..).zip(is_in).filter(|(_, is_in)| *is_in);
-        let roots: FxHashSet<Option<ThreadId>> = threads.map(|(thread, _)| root(thread)).collect();
-        let is_first = |root: &Option<ThreadId>| {
-            root.and_then(|root| model.threads.get(root.idx())).is_some_and(|root| root.tid == process.pid)
-        };
+        let roots: FxHashSet<ThreadId> = threads.map(|(thread, _)| model.root(self.thread(thread))).collect();
         // Threads that descend from one are ordered with each other as far as they are at all, whoever started that one.
-        let is_known = roots.len() < 2 || roots.iter().all(is_first);
+        let is_known = roots.len() < 2 || roots.iter().all(|root| model.is_first_of_process(*root));
         (!is_known).then_some("it was not recorded who started its threads, and so what came before what")
     }
 }
@@ -103,10 +94,10 @@ impl Replayable {
 pub fn replayable(
     trace: &Trace,
     model: &Model,
-    process: ProcessId,
+    family: FamilyId,
     n_events_max: u64,
 ) -> Result<Replayable, &'static str> {
-    let file = trace.processes.get(process.idx()).ok_or("its process is not in the trace")?;
+    let file = trace.families.get(family.idx()).ok_or("its process is not in the trace")?;
     let first = FirstPass::new(file);
     let has_atomics = first.n_events <= n_events_max;
     let n_events = first.n_events - if has_atomics { 0 } else { first.n_atomics };
@@ -115,7 +106,7 @@ pub fn replayable(
     }
     let n_threads = first.threads.len() as u32;
     let n_objects = first.objects.len() as u32;
-    let numbering = Numbering::new(model, process, file, &first);
+    let numbering = Numbering::new(model, family, file, &first);
     let history = History {
         threads: Names::unnamed(n_threads),
         locks: Names::unnamed(n_objects),
@@ -123,9 +114,10 @@ pub fn replayable(
         ..History::default()
     };
     let memory = Memory::of(file);
-    let mut writer = Writer::new(history, &numbering, &memory, has_atomics);
+    let members = (0..n_threads).map(|thread| first.member_of(thread)).collect();
+    let mut writer = Writer::new(history, &numbering, &memory, members, has_atomics);
     let merged = merge::run(file, first, &mut writer);
-    if merged.n_gaps > 0 || file.header.lost > 0 {
+    if merged.n_gaps > 0 || file.n_lost() > 0 {
         return Err("some of its events are missing");
     }
     if let Some(why) = writer.distrust {
@@ -134,10 +126,11 @@ pub fn replayable(
     writer.end();
     let sites = file.dictionary.sites.iter();
     writer.history.resources.locations = sites.map(|(site, (location, _))| (*site, *location)).collect();
-    let exited = model.processes.get(process.idx()).filter(|process| process.exited).map(|process| process.pid);
     let has_ended = |thread: &u32| {
         let thread = model.threads.get(numbering.thread(*thread).idx());
-        thread.is_some_and(|thread| thread.ended || Some(thread.tid) == exited)
+        let exited = |pid| pid == thread.map_or(0, |thread| thread.tid);
+        let process = thread.and_then(|thread| model.processes.get(thread.process.idx()));
+        thread.is_some_and(|thread| thread.ended) || process.is_some_and(|of| of.exited && exited(of.pid))
     };
     writer.history.unended = (0..n_threads).filter(|thread| !has_ended(thread)).collect();
     writer.history.variables = Names::unnamed(writer.n_variables);

@@ -1,16 +1,21 @@
-//! From the ids of one process file to those of the model. Only what something refers to gets into the model.
+//! From the ids of one family to those of the model. Only what something refers to gets into the model.
 
 use super::{Epoch, EpochId, Hold, Model, Object, ObjectId, ProcessId, Site, SiteId, StackId, clock::Mark, held::Held};
-use crate::{merge::Objects, source::Dictionary};
+use crate::{
+    merge::{AT_ADDRESS, Objects},
+    source::{Dictionary, Ids},
+};
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
 use trace_format::ObjectKind;
 
-/// The ids of one process file that are in the model.
+/// The ids of one family that are in the model.
 #[derive(Debug)]
 pub(super) struct Tables {
-    pub(super) process: ProcessId,
-    /// The model's index of the process's first thread.
+    /// The model's index of the family's first process.
+    first_process: u32,
+    ids: Rc<Ids>,
+    /// The model's index of the family's first thread.
     pub(super) first_thread: u32,
     /// Objects by their id in the file.
     pub(super) objects: FxHashMap<u64, ObjectId>,
@@ -21,15 +26,21 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    pub(super) fn new(process: ProcessId, first_thread: u32) -> Self {
+    pub(super) fn new(first_process: u32, ids: Rc<Ids>, first_thread: u32) -> Self {
         Self {
-            process,
+            first_process,
+            ids,
             first_thread,
             objects: FxHashMap::default(),
             sites: FxHashMap::default(),
             stacks: FxHashMap::default(),
             epochs: FxHashMap::default(),
         }
+    }
+
+    /// The model's process of a member.
+    pub(super) fn process(&self, member: usize) -> ProcessId {
+        ProcessId(self.first_process + member as u32)
     }
 
     /// The site with this id in the file; one without a line if the file does not say.
@@ -40,7 +51,7 @@ impl Tables {
         let (location, stack) = dictionary.sites.get(&id).copied().unwrap_or_default();
         let location = dictionary.locations.get(&location);
         let site = Site {
-            process: self.process,
+            process: self.process(self.ids.member_of_site(id)),
             file: location.map(|location| location.file.clone()).unwrap_or_default(),
             line: location.map_or(0, |location| location.line),
             column: location.map_or(0, |location| location.column),
@@ -75,9 +86,14 @@ impl Tables {
 
     /// The object with this id in the file; what it is gets filled in when all processes are known.
     pub(super) fn object(&mut self, model: &mut Model, id: u64) -> ObjectId {
+        if let Some(object) = self.objects.get(&id) {
+            return *object;
+        }
+        let shared_by = self.ids.sharers(id).iter().map(|member| self.process(*member)).collect();
         *self.objects.entry(id).or_insert_with(|| {
             model.objects.push(Object {
-                process: self.process,
+                process: ProcessId(self.first_process + member_of(&self.ids, id) as u32),
+                shared_by,
                 kind: ObjectKind::Unknown,
                 type_name: String::new(),
                 label: None,
@@ -111,4 +127,9 @@ impl Tables {
     pub(super) fn forget_epochs(&mut self) {
         self.epochs = FxHashMap::default();
     }
+}
+
+/// The member that an object, or an address, is of.
+pub(super) fn member_of(ids: &Ids, object: u64) -> usize {
+    if object & AT_ADDRESS != 0 { (object >> 48 & 0x7fff) as usize } else { ids.member_of_object(object) }
 }

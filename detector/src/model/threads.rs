@@ -6,16 +6,16 @@ use super::{
 };
 use crate::{
     merge::{FirstPass, NO_OBJECT},
-    source::{ProcessFile, SlotState},
+    source::{Family, Member, SlotState},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::{cell::RefCell, time::Duration};
 use trace_format::{Event, Kind, ObjectKind};
 
-pub(super) fn add(model: &mut Model, file: &ProcessFile, part: &mut Part, recording: &mut Recording, ids: &[u64]) {
+pub(super) fn add(model: &mut Model, file: &Family, part: &mut Part, recording: &mut Recording, ids: &[u64]) {
     let slots: FxHashMap<u64, &SlotState> = file.slots.iter().map(|slot| (slot.thread, slot)).collect();
     let records: FxHashMap<u64, _> = file.dictionary.threads.iter().map(|record| (record.object, record)).collect();
-    let n_threads = ids.len() as u32;
+    let mut numbers = vec![0_u32; file.members.len()];
     for (id, idx) in ids.iter().zip(0_u32..) {
         let slot = slots.get(id).copied();
         let record = records.get(id);
@@ -24,37 +24,53 @@ pub(super) fn add(model: &mut Model, file: &ProcessFile, part: &mut Part, record
         let tid = if tid == 0 { slot.map_or(0, |slot| slot.tid) } else { tid };
         let name = record.map(|record| record.name.clone()).filter(|name| !name.is_empty());
         let lost = state.lost.max(slot.map_or(0, |slot| slot.lost));
-        let holds = if let Some(slot) = slot {
-            slot_holds(model, file, part, slot)
+        let member = file.member_of_object(*id);
+        let is_gone = file.is_gone(member);
+        let holds = if is_gone {
+            Vec::new()
+        } else if let Some(slot) = slot {
+            slot_holds(model, file, part, recording, slot)
         } else {
             let objects = &part.merged.objects;
             recording.held.holds(idx).map(|held| part.tables.hold(model, &file.dictionary, objects, held)).collect()
         };
-        let wait = slot.and_then(|slot| slot_wait(model, file, part, recording, slot));
+        let wait = slot.filter(|_| !is_gone).and_then(|slot| slot_wait(model, file, part, recording, slot));
+        // Its process tells of its end, not each of its threads; one that was in a wait then may have been stuck.
+        let has_exited = file.has_exited(member) && wait.is_none() && holds.is_empty();
+        let number = numbers.get_mut(member).map_or(idx + 1, |number| {
+            *number += 1;
+            *number
+        });
+        let pid = file.members.get(member).map_or(0, |member| member.header.pid);
         let thread = Thread {
-            process: part.tables.process,
-            number: idx + 1,
+            process: part.tables.process(member),
+            number,
             tid,
             is_task: is_task(file, part, *id) || tid == 0 && slot.is_some(),
-            name: name.or_else(|| (tid == file.header.pid && tid != 0).then(|| "main".to_owned())),
+            name: name.or_else(|| (tid == pid && tid != 0).then(|| "main".to_owned())),
             forked_by: state.forked_by.map(|forker| ThreadId(part.tables.first_thread + forker)),
             scope: state.scope,
-            ended: state.ended || slot.is_some_and(|slot| slot.ended),
+            ended: is_gone || has_exited || state.ended || slot.is_some_and(|slot| slot.ended),
+            is_left_behind: false,
             holds,
             wait,
             lost,
         };
+        if state.is_bare && thread.wait.is_some() {
+            model.bare_waits.insert(ThreadId(part.tables.first_thread + idx));
+        }
         model.threads.push(thread);
         // What the slot counts is in LOST events or in the header too.
         model.n_lost = model.n_lost.saturating_add(state.lost);
         add_pending(recording, part, idx, state, slot);
     }
-    add_releasers(model, file, part, recording, n_threads);
+    recording.orphans.add(model, file, part);
+    add_releasers(model, file, part, recording, ids);
     add_unrecorded(model, file, part);
 }
 
 /// Whether the object was made as a task.
-fn is_task(file: &ProcessFile, part: &Part, id: u64) -> bool {
+fn is_task(file: &Family, part: &Part, id: u64) -> bool {
     let created = part.created.get(part.merged.objects.find(id) as usize);
     let class = created.and_then(|created| file.dictionary.classes.get(&created.class));
     class.is_some_and(|class| class.kind == ObjectKind::Task)
@@ -62,7 +78,7 @@ fn is_task(file: &ProcessFile, part: &Part, id: u64) -> bool {
 
 /// The objects that nobody owns and that some thread waits for at the end, in the merge's numbers, and whether their
 /// making is an event.
-pub(super) fn waited_for<'a>(file: &'a ProcessFile, first: &'a FirstPass) -> impl Iterator<Item = (u32, bool)> + 'a {
+pub(super) fn waited_for<'a>(file: &'a Family, first: &'a FirstPass) -> impl Iterator<Item = (u32, bool)> + 'a {
     let waits = file.slots.iter().filter_map(|slot| Some((slot, slot.wait?)));
     let objects = waits.flat_map(|(slot, wait)| match wait.kind() {
         Kind::WAIT => [Some((wait.object(), first.thread(wait.object().0).is_some())), None],
@@ -77,19 +93,18 @@ pub(super) fn waited_for<'a>(file: &'a ProcessFile, first: &'a FirstPass) -> imp
 }
 
 /// Locks that threads hold which have ended, in the merge's numbers.
-pub(super) fn held_for_ever(file: &ProcessFile, first: &FirstPass) -> FxHashSet<u32> {
+pub(super) fn held_for_ever(file: &Family, first: &FirstPass) -> FxHashSet<u32> {
     let ended = file.slots.iter().filter(|slot| slot.ended);
     let held = ended.flat_map(|slot| &slot.holds).map(|hold| first.objects.find(hold.object().0));
     held.filter(|object| *object != NO_OBJECT).collect()
 }
 
-/// Whether nothing that happened to the process's objects is lost.
-fn is_complete(file: &ProcessFile) -> bool {
-    file.header.lost == 0 && file.slots.iter().all(|slot| slot.lost == 0)
-}
-
-fn add_releasers(model: &mut Model, file: &ProcessFile, part: &mut Part, recording: &mut Recording, n_threads: u32) {
+fn add_releasers(model: &mut Model, file: &Family, part: &mut Part, recording: &mut Recording, ids: &[u64]) {
     let first_thread = part.tables.first_thread;
+    let member_of = |object: u32| {
+        let id = part.merged.objects.id(object);
+        file.sharers(id).is_empty().then(|| file.member_of_object(id))
+    };
     let (objects, cell) = (&part.merged.objects, RefCell::new((&mut part.tables, &mut *model)));
     let object_of = |object: u32| {
         let (tables, model) = &mut *cell.borrow_mut();
@@ -99,12 +114,22 @@ fn add_releasers(model: &mut Model, file: &ProcessFile, part: &mut Part, recordi
         let (tables, model) = &mut *cell.borrow_mut();
         tables.site(model, &file.dictionary, site)
     };
-    let modules = &file.dictionary.modules;
     // Where operations are lost, any of them may have made an object known to anybody.
-    let is_complete = is_complete(file);
-    let is_static =
-        |address: u64| !is_complete || modules.iter().any(|module| (module.start..module.end).contains(&address));
-    let releasers = recording.reach.releasers(n_threads, first_thread, object_of, site_of, is_static);
+    let is_complete = file.is_complete();
+    let is_static = |object: u32, address: u64| {
+        let of = member_of(object).and_then(|member| file.members.get(member));
+        let is_in_module = |of: &Member| of.modules.iter().any(|module| (module.start..module.end).contains(&address));
+        // What lies in shared memory may be opened by each of its processes.
+        !is_complete || of.is_none_or(is_in_module)
+    };
+    // Only a process that names an object has it.
+    let may_have = |object: u32, thread: u32| {
+        let id = objects.id(object);
+        let member = file.member_of_object(ids.get(thread as usize).copied().unwrap_or(0));
+        let sharers = file.sharers(id);
+        if sharers.is_empty() { file.member_of_object(id) == member } else { sharers.contains(&member) }
+    };
+    let releasers = recording.reach.releasers(ids.len() as u32, first_thread, object_of, site_of, is_static, may_have);
     for releasers in &releasers {
         let capacity = releasers.capacity;
         if let Some(object) = model.objects.get_mut(releasers.object.idx()) {
@@ -115,20 +140,28 @@ fn add_releasers(model: &mut Model, file: &ProcessFile, part: &mut Part, recordi
 }
 
 /// Threads that have no slot. Of a process that was killed while nobody looked it is not known whether there were any.
-fn add_unrecorded(model: &mut Model, file: &ProcessFile, part: &Part) {
+fn add_unrecorded(model: &mut Model, file: &Family, part: &Part) {
     let first = part.tables.first_thread as usize;
-    let is_recorded = |tid: u32| model.threads.iter().skip(first).any(|thread| thread.tid == tid);
-    let mut known: Vec<(u32, String)> = file.seen_threads.clone().unwrap_or_default();
-    if known.is_empty() {
-        known.push((file.header.pid, "main".to_owned()));
-    }
-    known.retain(|(tid, _)| !is_recorded(*tid));
-    if file.seen_threads.is_none() && !file.header.exited {
-        known.push((0, String::new()));
-    }
-    let unrecorded = known.into_iter().map(|(tid, name)| UnrecordedThread { tid, name }).collect();
-    if let Some(process) = model.processes.get_mut(part.tables.process.idx()) {
-        process.unrecorded = unrecorded;
+    for (idx, member) in file.members.iter().enumerate() {
+        let process = part.tables.process(idx);
+        let is_recorded =
+            |tid: u32| model.threads.iter().skip(first).any(|thread| thread.process == process && thread.tid == tid);
+        let mut known: Vec<(u32, String)> = member.seen_threads.clone().unwrap_or_default();
+        if known.is_empty() {
+            known.push((member.header.pid, "main".to_owned()));
+        }
+        known.retain(|(tid, _)| !is_recorded(*tid));
+        if member.seen_threads.is_none() && !member.header.exited {
+            known.push((0, String::new()));
+        }
+        // What ran another program since has no threads.
+        if !member.is_latest_image {
+            known.clear();
+        }
+        let unrecorded = known.into_iter().map(|(tid, name)| UnrecordedThread { tid, name }).collect();
+        if let Some(process) = model.processes.get_mut(process.idx()) {
+            process.unrecorded = unrecorded;
+        }
     }
 }
 
@@ -150,30 +183,39 @@ fn add_pending(recording: &mut Recording, part: &mut Part, thread: u32, state: S
     }
 }
 
-fn slot_holds(model: &mut Model, file: &ProcessFile, part: &mut Part, slot: &SlotState) -> Vec<Hold> {
+fn slot_holds(model: &mut Model, file: &Family, part: &mut Part, recording: &Recording, slot: &SlotState) -> Vec<Hold> {
+    // What a dead process held in shared memory somebody may have taken over: then its events say that it is released.
+    let is_alive = file.members.get(file.member_of_object(slot.thread)).is_some_and(|member| member.alive);
+    let thread = part.threads.get(&slot.thread).copied();
+    let is_taken_over = |event: &Event| {
+        let object = part.merged.objects.find(event.object().0);
+        thread.is_some_and(|thread| recording.held.newest(thread, object).is_none())
+    };
+    let is_held = |event: &&Event| is_alive || !event.object().is_in_shared_memory() || !is_taken_over(event);
+    let held: Vec<Event> = slot.holds.iter().filter(is_held).copied().collect();
     let hold = |event: &Event| Hold {
         object: part.tables.object(model, event.object().0),
         mode: event.flags().mode(),
         site: part.tables.site(model, &file.dictionary, event.site().0),
     };
-    slot.holds.iter().map(hold).collect()
+    held.iter().map(hold).collect()
 }
 
 /// The kind of an object of the merge, if it was made in this process.
-fn kind_of(file: &ProcessFile, part: &Part, object: u32) -> ObjectKind {
+fn kind_of(file: &Family, part: &Part, object: u32) -> ObjectKind {
     let class = part.created.get(object as usize).and_then(|created| file.dictionary.classes.get(&created.class));
     class.map_or(ObjectKind::Unknown, |class| class.kind)
 }
 
 fn slot_wait(
     model: &mut Model,
-    file: &ProcessFile,
+    file: &Family,
     part: &mut Part,
     recording: &Recording,
     slot: &SlotState,
 ) -> Option<Wait> {
     let event = slot.wait?;
-    let is_complete = is_complete(file);
+    let is_complete = file.is_complete();
     let waited_for = part.merged.objects.find(event.object().0);
     let is_thread = part.threads.contains_key(&event.object().0);
     let kind = if is_thread { ObjectKind::Thread } else { kind_of(file, part, waited_for) };
@@ -187,7 +229,8 @@ fn slot_wait(
         Kind::SCOPE_END => (None, None),
         _ => (object(event.object().0), object(slot.wait_object.0)),
     };
-    let age = file.alive.then(|| Duration::from_nanos(file.now_ns.saturating_sub(slot.since_ns)));
+    let member = file.members.get(file.member_of_object(slot.thread)).filter(|member| member.alive);
+    let age = member.map(|member| Duration::from_nanos(member.now_ns.saturating_sub(slot.since_ns)));
     let site = part.tables.site(model, &file.dictionary, event.site().0);
     Some(Wait { event, object: wanted, site, other, age, is_over })
 }

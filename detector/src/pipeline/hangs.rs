@@ -9,7 +9,7 @@ use crate::{
     },
     finding::Problem,
     history::{History, Kind},
-    model::{self, Model, ProcessId, Replayable, SiteId},
+    model::{self, FamilyId, Model, Replayable, SiteId},
     prediction::{self, Hang, Hangs, Way},
     source::Trace,
 };
@@ -26,7 +26,7 @@ pub(super) fn find(
     model: &mut Cow<'_, Model>,
     of: &Of,
     replays: Option<&mut Replays<'_>>,
-    hung: &[ProcessId],
+    hung: &[FamilyId],
 ) -> (Vec<RawFinding>, Vec<Problem>) {
     let mut findings = Vec::new();
     let mut is_cut_short = false;
@@ -43,10 +43,10 @@ pub(super) fn find(
         }
         (_, None) => {}
         (_, Some(replays)) => {
-            let processes = (0..model.processes.len() as u32).map(ProcessId).filter(|process| !hung.contains(process));
-            for process in processes.collect::<Vec<_>>() {
-                let trace = replays.trace;
-                let replayable = match replays.get(model, process, EVENTS_MAX) {
+            let trace = replays.trace;
+            let families = (0..trace.families.len() as u32).map(FamilyId).filter(|family| !hung.contains(family));
+            for family in families {
+                let replayable = match replays.get(model, family, EVENTS_MAX) {
                     Ok(replayable) => replayable,
                     Err(why) => {
                         // What else cannot be gone through again is said in the report: what was lost, that tasks ran.
@@ -73,10 +73,11 @@ pub(super) fn find(
 }
 
 fn in_process(hangs: Hangs, of: &Replayable, trace: &Trace, model: &mut Cow<'_, Model>) -> Vec<RawFinding> {
-    let first = of.first_thread(model).filter(|first| has_work(&of.history, *first));
     let is_harmless = |hang: &Hang| {
-        // Nobody waits for a thread that is left behind when the program ends.
-        let ends = first.is_some_and(|first| hang.ended.contains(&first));
+        // Nobody waits for a thread that is left behind when its program ends.
+        let waiting = hang.witness.blocked.iter().filter_map(|index| of.history.operations.get(*index as usize));
+        let mut firsts = waiting.filter_map(|waiting| of.first_thread(model, waiting.thread));
+        let ends = firsts.any(|first| hang.ended.contains(&first) && has_work(&of.history, first));
         // What such a lock guards, and so in which orders it is taken, only the program knows.
         let is_mute = hang.reordered.iter().any(|lock| of.is_mute(*lock));
         is_mute || ends && hang.way != Way::Circle

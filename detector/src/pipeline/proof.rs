@@ -7,7 +7,7 @@ use crate::{
         predicted::{self, Proof},
     },
     finding::Code,
-    model::{Model, ProcessId, Replayable},
+    model::{FamilyId, Model, Replayable},
     prediction::{self, Proven, Witness},
     source::Trace,
 };
@@ -18,18 +18,18 @@ const EVENTS_MAX: u64 = 50_000_000;
 
 /// Looks for schedules that reach the cycles of locks that may be possible.
 pub(super) fn prove(findings: &mut [RawFinding], mut replays: Option<&mut Replays<'_>>, model: &Model) {
-    let processes = findings.iter().filter(|finding| finding.code == Code::LockOrder);
-    let processes: BTreeSet<ProcessId> =
-        processes.filter_map(|finding| Some(model.threads.get(finding.edges.first()?.thread.idx())?.process)).collect();
-    let mut tried = |process: ProcessId| {
+    let cycles = findings.iter().filter(|finding| finding.code == Code::LockOrder);
+    let families: BTreeSet<FamilyId> =
+        cycles.filter_map(|finding| Some(model.family_of(finding.edges.first()?.thread))).collect();
+    let mut tried = |family: FamilyId| {
         let replays = replays.as_mut()?;
         let trace = replays.trace;
         let proofs = replays
-            .get(model, process, EVENTS_MAX)
+            .get(model, family, EVENTS_MAX)
             .map(|replayable| predicted::proofs(&replayable.history, |proven| proof(proven, replayable, trace, model)));
-        Some((process, proofs))
+        Some((family, proofs))
     };
-    let tried: Vec<_> = processes.into_iter().filter_map(&mut tried).collect();
+    let tried: Vec<_> = families.into_iter().filter_map(&mut tried).collect();
     predicted::prove(findings, model, &tried);
 }
 

@@ -12,7 +12,7 @@ use crate::{
         mode_name,
     },
     finding::{AccessOp, Problem, RaceCount, SyncOp},
-    model::{Model, ObjectId, ProcessId, ThreadId},
+    model::{FamilyId, Model, ObjectId, ThreadId},
     race::{Done, Explanation, Held, Kind, Mode, Point, Race, Races, Seen, Step},
 };
 use std::{borrow::Cow, time::Instant};
@@ -34,8 +34,8 @@ pub(super) fn find(model: &mut Cow<'_, Model>, of: &Of, replays: Option<&mut Rep
     match (of, replays) {
         (Of::History(history), _) => found = in_history::find(model, history, options),
         (Of::Trace(trace), Some(replays)) => {
-            for process in (0..model.processes.len() as u32).map(ProcessId) {
-                found.extend(in_process::find(model, trace, process, replays, options));
+            for family in (0..trace.families.len() as u32).map(FamilyId) {
+                found.extend(in_process::find(model, trace, family, replays, options));
             }
         }
         _ => {}

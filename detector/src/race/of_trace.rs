@@ -2,8 +2,8 @@
 
 use super::{Access, Kind as Does, Operations, Ordering, Point};
 use crate::{
-    merge::{self, FirstPass, Sink, Step},
-    source::{Ends, Lying, Memory, ProcessFile},
+    merge::{self, FirstPass, NO_OBJECT, Sink, Step},
+    source::{Ends, Family, Lying, Memory},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use trace_format::{Event, Flags, Kind, Mode, ObjectKind, Order};
@@ -30,23 +30,23 @@ pub struct Passed {
     pub is_cut: bool,
 }
 
-/// A process file prepared to be gone through, any number of times with the same numbers.
+/// A family prepared to be gone through, any number of times with the same numbers.
 #[derive(Debug)]
 pub struct Recorded<'a> {
-    file: &'a ProcessFile,
+    file: &'a Family,
     memory: Memory,
     /// Objects whose holders do not exclude each other by mode alone.
     semaphores: FxHashSet<u32>,
 }
 
 impl<'a> Recorded<'a> {
-    /// Prepares a process; `kind` says what its objects are.
-    pub fn new(file: &'a ProcessFile, first: &FirstPass, kind: impl Fn(u32) -> ObjectKind) -> Self {
+    /// Prepares a family; `kind` says what its objects are.
+    pub fn new(file: &'a Family, first: &FirstPass, kind: impl Fn(u32) -> ObjectKind) -> Self {
         let semaphores = (0..first.objects.len() as u32).filter(|object| kind(*object) == ObjectKind::Semaphore);
         Self { file, memory: Memory::of(file), semaphores: semaphores.collect() }
     }
 
-    /// Goes through the process.
+    /// Goes through the family.
     pub fn pass<O: Operations>(&self, operations: &mut O) -> Passed {
         let first = FirstPass::new(self.file);
         let n_objects = first.objects.len() as u32;
@@ -56,6 +56,7 @@ impl<'a> Recorded<'a> {
             index: 0,
             latest: (0, 0),
             threads: first.threads.iter().copied().zip(0..).collect(),
+            members: (0..first.threads.len() as u32).map(|thread| first.member_of(thread)).collect(),
             arrived: Vec::new(),
             tasks: FxHashMap::default(),
             first_part: n_objects,
@@ -64,7 +65,7 @@ impl<'a> Recorded<'a> {
         };
         let merged = merge::run(self.file, first, &mut driver);
         let mut passed = driver.passed;
-        if merged.n_gaps > 0 || self.file.header.lost > 0 {
+        if merged.n_gaps > 0 || self.file.n_lost() > 0 {
             passed.doubt = Some(Doubt::Lost);
         }
         passed
@@ -112,6 +113,8 @@ struct Driver<'a, O: Operations> {
     latest: (u32, u32),
     /// By id.
     threads: FxHashMap<u64, u32>,
+    /// By thread: the member of the family.
+    members: Vec<u32>,
     /// What the event to come arrives from.
     arrived: Vec<(u32, O::Mark)>,
     /// What tasks that do not run have behind them.
@@ -137,11 +140,13 @@ impl<O: Operations> Sink for Driver<'_, O> {
                 self.tasks.insert(of, mark);
             }
         }
+        // Of a damaged event it is not known what it is about.
+        let is_known = object != NO_OBJECT;
         match event.kind() {
-            Kind::ACQUIRE | Kind::RELEASE | Kind::UPGRADE | Kind::DOWNGRADE => self.lock(at, object, event),
             _ if Ends::is_told(event) => self.ends.tell(thread, event),
-            Kind::CELL_READ | Kind::CELL_WRITE | Kind::CELL_FREE => self.cell(at, object, event),
-            Kind::ATOMIC_LOAD | Kind::ATOMIC_STORE | Kind::ATOMIC_RMW | Kind::PUBLISH | Kind::OBSERVE => {
+            Kind::ACQUIRE | Kind::RELEASE | Kind::UPGRADE | Kind::DOWNGRADE if is_known => self.lock(at, object, event),
+            Kind::CELL_READ | Kind::CELL_WRITE | Kind::CELL_FREE if is_known => self.cell(at, object, event),
+            Kind::ATOMIC_LOAD | Kind::ATOMIC_STORE | Kind::ATOMIC_RMW | Kind::PUBLISH | Kind::OBSERVE if is_known => {
                 self.atomic(at, object, event);
             }
             Kind::FENCE => self.operations.fence(at, ordering(event.flags().order())),
@@ -189,14 +194,18 @@ impl<O: Operations> Driver<'_, O> {
         }
     }
 
+    fn member_of(&self, thread: u32) -> u32 {
+        self.members.get(thread as usize).copied().unwrap_or(0)
+    }
+
     /// Memory ends: that is a write of what was there. What comes next has the number of what was there before that.
     fn end(&mut self, at: Point, object: u32, event: Event) {
         self.passed.frees = true;
-        self.passed.is_cut |= self.recorded.memory.is_cut(event);
+        self.passed.is_cut |= self.recorded.memory.is_cut(self.member_of(at.thread), event);
         for variable in self.lying(at.thread, object, event) {
             self.operations.access(Access { at, variable, kind: Does::Write });
         }
-        self.ends.end(at.thread, event);
+        self.ends.end(self.member_of(at.thread), at.thread, event);
         for variable in self.lying(at.thread, object, event) {
             self.operations.forget(variable);
         }
@@ -210,7 +219,8 @@ impl<O: Operations> Driver<'_, O> {
             let part = u32::try_from(lying.part).ok()?.checked_mul(2)?;
             self.first_part.checked_add(part)?.checked_add(lying.n_ends & 1)
         };
-        let variables: Vec<u32> = self.ends.accessed(thread, event).filter_map(variable).collect();
+        let variables: Vec<u32> =
+            self.ends.accessed(self.member_of(thread), thread, event).filter_map(variable).collect();
         for variable in &variables {
             self.passed.objects.entry(*variable).or_insert(object);
         }

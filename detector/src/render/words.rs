@@ -83,10 +83,19 @@ pub(super) fn thread_name(finding: &Finding, idx: usize) -> &str {
 /// ``holds `cache` for reading``.
 pub(super) fn holds(finding: &Finding, edge: &Edge) -> String {
     match object(finding, edge.holds) {
-        Some(object) if is_of_dead_owner(finding, edge) => format!("held `{}` when it ended", object.reference),
+        Some(object) if is_of_dead_owner(finding, edge) => {
+            let is_left_behind = finding.threads.get(edge.thread).is_some_and(|thread| thread.is_left_behind);
+            let when = if is_left_behind { "at the fork" } else { "when it ended" };
+            format!("held `{}` {when}", object.reference)
+        }
         Some(object) => format!("holds `{}`{}", object.reference, purpose(object, edge.held_mode.as_deref())),
         None => "holds a lock".to_owned(),
     }
+}
+
+/// Whether it is about a lock whose owner died, and that another one took over.
+fn was_taken_over(finding: &Finding) -> bool {
+    (finding.code, finding.certainty) == (Code::AbandonedLock, Certainty::Hazard)
 }
 
 /// Whether the edge's thread ended with what it holds.
@@ -116,6 +125,9 @@ pub(super) fn wants(finding: &Finding, edge: &Edge) -> String {
         return format!("waits for nothing that was recorded: the system says {state}");
     }
     let object = object(finding, edge.wants);
+    if let Some(object) = object.filter(|_| was_taken_over(finding)) {
+        return format!("took `{}` over", object.reference);
+    }
     match edge.wanted_mode.as_deref() {
         Some(NOTIFIED) => format!("{}{}", notified(finding, edge), too_early(finding, edge)),
         mode => waits(object, mode),

@@ -25,6 +25,12 @@ pub struct Dictionary {
     pub modules: Vec<Module>,
     /// Path of the executable.
     pub program: String,
+    /// What the process called itself, if it did.
+    pub role: Option<String>,
+    /// Where objects lie that are in shared memory, by object.
+    pub shared: FxHashMap<u64, Place>,
+    /// Child processes by object: process id and start time.
+    pub children: FxHashMap<u64, (u32, u64)>,
     /// Records of a newer minor version that were skipped.
     pub n_unknown: u64,
 }
@@ -42,6 +48,15 @@ pub struct Module {
     pub build_id: Vec<u8>,
     /// Path of the file.
     pub path: String,
+}
+
+/// Where an object lies in shared memory: equal places are one object, whatever processes call it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Place {
+    device: u64,
+    inode: u64,
+    offset: u64,
+    birth: u64,
 }
 
 /// A line of source.
@@ -71,6 +86,8 @@ pub struct ThreadRecord {
     pub object: u64,
     /// Its id in the operating system.
     pub tid: u32,
+    /// When the operating system started it, clock ticks since boot; 0 if that is not known.
+    pub start: u64,
     /// Its name, empty if it has none.
     pub name: String,
 }
@@ -104,13 +121,20 @@ impl Dictionary {
             Record::Label { object, text: label } => {
                 self.labels.insert(object.0, text(label));
             }
-            Record::Thread { object, tid, start: _, name } => {
-                self.threads.push(ThreadRecord { object: object.0, tid, name: text(name) });
+            Record::Thread { object, tid, start, name } => {
+                self.threads.push(ThreadRecord { object: object.0, tid, start, name: text(name) });
             }
             Record::Class { id, kind, type_name } => {
                 self.classes.entry(id.0).or_insert_with(|| Class { kind, type_name: text(type_name) });
             }
             Record::Program { path } => self.program = text(path),
+            Record::Role { text: role } => self.role = Some(text(role)),
+            Record::Shared { object, device, inode, offset, birth } => {
+                self.shared.insert(object.0, Place { device, inode, offset, birth });
+            }
+            Record::Child { object, pid, start } => {
+                self.children.insert(object.0, (pid, start));
+            }
             Record::Unknown { .. } => self.n_unknown += 1,
         }
     }

@@ -52,9 +52,9 @@ impl<'a> Ends<'a> {
         }
     }
 
-    /// What an access of a thread is about.
-    pub fn accessed(&self, thread: u32, event: Event) -> impl Iterator<Item = Lying> + use<'_, 'a> {
-        let parts: Range<usize> = self.memory.parts(event);
+    /// What an access of a thread of a member is about.
+    pub fn accessed(&self, member: u32, thread: u32, event: Event) -> impl Iterator<Item = Lying> + use<'_, 'a> {
+        let parts: Range<usize> = self.memory.parts(member, event);
         let known = self.threads.get(&thread).map_or(0, |(known, _)| *known);
         parts.map(move |part| {
             let (n_ends, version) = self.parts.get(&part).copied().unwrap_or_default();
@@ -65,9 +65,9 @@ impl<'a> Ends<'a> {
         })
     }
 
-    /// The memory of an event ends.
-    pub fn end(&mut self, thread: u32, event: Event) {
-        for part in self.memory.parts(event) {
+    /// The memory of an event of a member ends.
+    pub fn end(&mut self, member: u32, thread: u32, event: Event) {
+        for part in self.memory.parts(member, event) {
             let (n_ends, version) = self.parts.entry(part).or_default();
             (*n_ends, *version) = (n_ends.saturating_add(1), u64::MAX);
             self.threads.entry(thread).or_default().1.insert(part);
@@ -87,9 +87,9 @@ mod tests {
         let access = Event::at_address(Kind::CELL_WRITE, Flags::ADDRESS, 0, 64, 8);
         let told = |kind, version| Event::at_address(kind, Flags::NONE, 0, 0, version);
         let n_ends =
-            |ends: &Ends<'_>, thread| ends.accessed(thread, access).map(|lying| lying.n_ends).collect::<Vec<_>>();
+            |ends: &Ends<'_>, thread| ends.accessed(0, thread, access).map(|lying| lying.n_ends).collect::<Vec<_>>();
         assert_eq!((n_ends(&ends, 1), n_ends(&ends, 2)), (vec![0], vec![0]));
-        ends.end(1, access);
+        ends.end(0, 1, access);
         assert_eq!((n_ends(&ends, 1), n_ends(&ends, 2)), (vec![1], vec![0]), "it is not published yet");
         ends.tell(1, told(Kind::PUBLISH, 5));
         ends.tell(2, told(Kind::OBSERVE, 4));

@@ -1,7 +1,10 @@
 //! Whether a recorded process is still alive, and what time it is for it.
 
 use std::{fs, sync::OnceLock};
-use trace_format::process::{Header, fnv1a};
+use trace_format::{
+    PROCESS_FILE_SUFFIX,
+    process::{Header, fnv1a},
+};
 
 /// What `/proc` says of a live process as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,15 @@ pub(super) fn is_alive(header: &Header) -> bool {
 pub(super) fn vitals(header: &Header) -> Option<Vitals> {
     let is_of_this_boot = boot_hash() == Some(header.boot);
     is_of_this_boot.then(|| read_vitals(header.pid))?.filter(|vitals| vitals.start == header.start)
+}
+
+/// Whether a name is that of the process file of a process which is alive. The name alone decides, since a file may have no header yet: of
+/// another boot, a process may be taken for another one that has its number and its start.
+pub fn is_file_of_live_process(name: &str) -> bool {
+    let Some(numbers) = name.strip_suffix(PROCESS_FILE_SUFFIX) else { return false };
+    let mut numbers = numbers.split('-').map(str::parse::<u64>);
+    let (Some(Ok(pid)), Some(Ok(start))) = (numbers.next(), numbers.next()) else { return false };
+    u32::try_from(pid).ok().and_then(read_vitals).is_some_and(|vitals| vitals.start == start)
 }
 
 /// Nanoseconds of the monotonic clock, the one that recorders use.
@@ -80,5 +92,16 @@ mod tests {
     fn this_process_is_alive() {
         assert!(read_vitals(std::process::id()).is_some_and(|vitals| vitals.n_threads > 0));
         assert!(boot_hash().is_some());
+    }
+
+    #[test]
+    fn a_file_is_named_by_the_process_that_it_is_of() {
+        let pid = std::process::id();
+        let start = read_vitals(pid).unwrap().start;
+        assert!(is_file_of_live_process(&format!("{pid}-{start}-0.events")));
+        assert!(!is_file_of_live_process(&format!("{pid}-{}-0.events", start + 1)), "an earlier one of that number");
+        for other in [format!("{pid}-{start}-0.events.threads"), format!("{pid}.events"), ".events".to_owned()] {
+            assert!(!is_file_of_live_process(&other), "{other}");
+        }
     }
 }

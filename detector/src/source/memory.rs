@@ -3,7 +3,7 @@
 //! A mark names an address and a length, and what one access covers another one may cover in part: a structure and one of its
 //! fields. Cut at all ends of all accesses, each access is some whole parts, mostly one.
 
-use super::{ProcessFile, scan};
+use super::{Family, in_space, scan};
 use rustc_hash::FxHashSet;
 use std::ops::Range;
 use trace_format::{Event, Kind};
@@ -20,7 +20,7 @@ pub struct Memory {
 
 impl Memory {
     /// Of all that the marks of a process cover. An atomic variable is a part too if something marks it.
-    pub fn of(file: &ProcessFile) -> Self {
+    pub fn of(file: &Family) -> Self {
         let is_mark =
             |event: Event| matches!(event.kind(), Kind::CELL_READ | Kind::CELL_WRITE) && event.is_at_address();
         let marked = ranges(file, is_mark);
@@ -49,18 +49,18 @@ impl Memory {
     }
 
     /// The parts that an access covers, if any; of very many the first ones.
-    pub fn parts(&self, event: Event) -> Range<usize> {
-        let Range { start, end } = self.all_parts(event);
+    pub fn parts(&self, member: u32, event: Event) -> Range<usize> {
+        let Range { start, end } = self.all_parts(member, event);
         start..end.min(start + PARTS_MAX)
     }
 
     /// Whether an access covers more than [`Self::parts`] says.
-    pub fn is_cut(&self, event: Event) -> bool {
-        self.all_parts(event).len() > PARTS_MAX
+    pub fn is_cut(&self, member: u32, event: Event) -> bool {
+        self.all_parts(member, event).len() > PARTS_MAX
     }
 
-    fn all_parts(&self, event: Event) -> Range<usize> {
-        let (start, end) = covered(event);
+    fn all_parts(&self, member: u32, event: Event) -> Range<usize> {
+        let (start, end) = covered(member, event);
         let first = self.parts.partition_point(|(_, behind)| *behind <= start);
         let n = self.parts[first..].partition_point(|(start, _)| *start < end);
         first..first + n
@@ -78,11 +78,11 @@ impl Memory {
 }
 
 /// What such events cover, each range once, in order.
-fn ranges(file: &ProcessFile, is_one: impl Fn(Event) -> bool) -> Vec<(u64, u64)> {
+fn ranges(file: &Family, is_one: impl Fn(Event) -> bool) -> Vec<(u64, u64)> {
     let mut ranges = FxHashSet::default();
-    scan(file, |event| {
+    scan(file, |member, event| {
         if is_one(event) {
-            ranges.insert(covered(event));
+            ranges.insert(covered(member, event));
         }
     });
     let mut ranges: Vec<_> = ranges.into_iter().collect();
@@ -90,13 +90,14 @@ fn ranges(file: &ProcessFile, is_one: impl Fn(Event) -> bool) -> Vec<(u64, u64)>
     ranges
 }
 
-/// The first address that an event on memory is about, and the first one behind.
-fn covered(event: Event) -> (u64, u64) {
+/// The first address that an event on memory is about, and the first one behind, in the space of its process.
+fn covered(member: u32, event: Event) -> (u64, u64) {
     let n = match event.kind() {
         Kind::ATOMIC_LOAD | Kind::ATOMIC_STORE | Kind::ATOMIC_RMW => event.flags().n_bytes(),
         _ => event.beside(),
     };
-    (event.address(), event.address() + n.max(1))
+    let start = in_space(member, event.address());
+    (start, start + n.max(1))
 }
 
 /// Ranges that do not meet, of ranges in order.
@@ -121,7 +122,7 @@ mod tests {
 
     fn parts(memory: &Memory, start: u64, n: u64) -> Range<usize> {
         use trace_format::Flags;
-        memory.parts(Event::at_address(Kind::CELL_READ, Flags::ADDRESS, 0, start, n))
+        memory.parts(0, Event::at_address(Kind::CELL_READ, Flags::ADDRESS, 0, start, n))
     }
 
     #[test]
@@ -144,11 +145,11 @@ mod tests {
         let memory = memory(&marked, &[]);
         let free = |n| Event::at_address(Kind::CELL_FREE, trace_format::Flags::NONE, 0, 0, n * 8);
         assert_eq!(
-            (memory.parts(free(PARTS_MAX as u64)), memory.is_cut(free(PARTS_MAX as u64))),
+            (memory.parts(0, free(PARTS_MAX as u64)), memory.is_cut(0, free(PARTS_MAX as u64))),
             (0..PARTS_MAX, false)
         );
         let more = free(PARTS_MAX as u64 + 1);
-        assert_eq!((memory.parts(more), memory.is_cut(more)), (0..PARTS_MAX, true));
+        assert_eq!((memory.parts(0, more), memory.is_cut(0, more)), (0..PARTS_MAX, true));
     }
 
     #[test]

@@ -9,7 +9,6 @@ use super::{
     slots::{self, SlotState},
 };
 use crate::finding::Problem;
-use rustc_hash::FxHashMap;
 use std::{
     io,
     path::{Path, PathBuf},
@@ -47,7 +46,7 @@ pub struct ProcessFile {
     /// The monotonic clock at the time of reading, in nanoseconds since the file was made.
     pub now_ns: u64,
     pub(super) problems: Vec<Problem>,
-    bytes: Box<dyn Bytes>,
+    pub(super) bytes: Box<dyn Bytes>,
 }
 
 /// Where the published part of a chunk's payload lies in its file.
@@ -160,19 +159,6 @@ impl ProcessFile {
         Ok(Some(file))
     }
 
-    /// The site of the last operation of each thread, by the thread's object id; of those whose last few events have
-    /// one.
-    pub fn last_sites(&self) -> FxHashMap<u64, u32> {
-        let mut sites = FxHashMap::default();
-        for segment in &self.segments {
-            // Of what cannot be read, nothing is known.
-            if let Ok(Some((thread, site))) = last_site(&*self.bytes, *segment) {
-                sites.insert(thread, site);
-            }
-        }
-        sites
-    }
-
     /// The file's bytes.
     pub fn bytes(&self) -> &dyn Bytes {
         &*self.bytes
@@ -251,7 +237,7 @@ impl ProcessFile {
 }
 
 /// The thread that writes a segment, and the last site that it recorded there.
-fn last_site(bytes: &dyn Bytes, segment: Chunk) -> io::Result<Option<(u64, u32)>> {
+pub(super) fn last_site(bytes: &dyn Bytes, segment: Chunk) -> io::Result<Option<(u64, u32)>> {
     let head = bytes::copy(bytes, segment.start - chunk::HEADER_BYTES as u64, chunk::HEADER_BYTES)?;
     let thread = word_at(&head, chunk::word::THREAD);
     let n_bytes = (segment.end - segment.start).min(LAST_BYTES) / EVENT_BYTES * EVENT_BYTES;

@@ -1,7 +1,7 @@
 //! What the tool saw of a process that it was about to end: which threads it had, those included that recorded nothing.
 //! Kept beside the process file, so that the trace says afterwards what was said while the process was alive.
 
-use super::{OsThread, ProcessFile};
+use super::{Member, OsThread};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -22,7 +22,7 @@ pub struct SeenThreads {
 
 impl SeenThreads {
     /// What is known of a live process; `None` if it is not alive.
-    pub fn of(file: &ProcessFile) -> Option<Self> {
+    pub fn of(file: &Member) -> Option<Self> {
         let line = |(tid, name): &(u32, String)| format!("{tid} {}\n", name.replace('\n', " "));
         let threads = file.seen_threads.as_ref().filter(|_| file.alive)?;
         Some(Self { path: path_beside(&file.path), text: threads.iter().map(line).collect() })

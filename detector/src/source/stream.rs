@@ -6,9 +6,11 @@
 
 use super::{
     bytes::Bytes,
+    family::{Family, Member},
     recorded::{Chunk, ProcessFile},
 };
 use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
 use trace_format::{Event, Flags, Kind, ObjectId};
 
 /// Bytes of events that a cursor keeps.
@@ -20,6 +22,8 @@ const EVENT_BYTES: u64 = 16;
 /// Consecutive events of one thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
+    /// The member of the family in whose file it is.
+    pub member: u32,
     /// How many segments the thread had before this one.
     pub seq: u64,
     /// Offset of the first event, behind the OWNER event.
@@ -28,28 +32,42 @@ pub struct Run {
     pub end: u64,
 }
 
-/// Visits every event but OWNER, extensions excluded, in order of place, and returns the runs by thread, in the
-/// order of each thread, with the threads in order of appearance.
+/// Visits every event of a file but extensions, as it is.
+pub(super) fn events(file: &ProcessFile, mut visit: impl FnMut(Event)) {
+    for segment in &file.segments {
+        let mut window = Window::new(*segment);
+        while let Some((event, _)) = window.next(file.bytes()) {
+            if event.kind() != Kind::EXTEND {
+                visit(event);
+            }
+        }
+    }
+}
+
+/// Visits every event but OWNER, extensions excluded, in order of place, with the member of the family that it is of, and
+/// returns the runs by thread, in the order of each thread, with the threads in order of appearance.
 ///
 /// Events in front of a segment's first OWNER event are nobody's and are left out.
-pub fn scan(file: &ProcessFile, mut visit: impl FnMut(Event)) -> Vec<(u64, Vec<Run>)> {
+pub fn scan(family: &Family, mut visit: impl FnMut(u32, Event)) -> Vec<(u64, Vec<Run>)> {
     let mut runs: Vec<(u64, Vec<Run>)> = Vec::new();
     let mut by_thread: FxHashMap<u64, usize> = FxHashMap::default();
-    for segment in &file.segments {
+    for (idx, segment) in &family.segments {
+        let Some(member) = family.member(*idx) else { continue };
         let mut owner: Option<usize> = None;
         let mut window = Window::new(*segment);
-        while let Some((event, at)) = window.next(file.bytes()) {
+        while let Some((event, at)) = window.next(member.bytes()) {
             match event.kind() {
                 Kind::OWNER => {
                     let next = runs.len();
-                    let thread = *by_thread.entry(event.object().0).or_insert(next);
+                    let id = member.thread(event.object().0);
+                    let thread = *by_thread.entry(id).or_insert(next);
                     if thread == next {
-                        runs.push((event.object().0, Vec::new()));
+                        runs.push((id, Vec::new()));
                     }
                     owner = Some(thread);
                     let start = at + EVENT_BYTES;
                     if let Some((_, runs)) = runs.get_mut(thread) {
-                        runs.push(Run { seq: event.seq(), start, end: start });
+                        runs.push(Run { member: *idx, seq: event.seq(), start, end: start });
                     }
                 }
                 kind => {
@@ -58,7 +76,10 @@ pub fn scan(file: &ProcessFile, mut visit: impl FnMut(Event)) -> Vec<(u64, Vec<R
                         run.end = at + EVENT_BYTES;
                     }
                     if kind != Kind::EXTEND {
-                        visit(event);
+                        visit(*idx, member.translated(event));
+                        if member.has_kin() {
+                            member.behind(event).into_iter().for_each(|event| visit(*idx, event));
+                        }
                     }
                 }
             }
@@ -92,6 +113,12 @@ impl Window {
         (self.next, self.at, self.end) = (0, chunk.start, chunk.end);
     }
 
+    /// The next event, if it has been read.
+    #[inline]
+    fn at_hand(&self) -> Option<Event> {
+        decode(&self.buffer, self.next)
+    }
+
     #[inline]
     fn peek(&mut self, bytes: &dyn Bytes) -> Option<Event> {
         match decode(&self.buffer, self.next) {
@@ -99,6 +126,17 @@ impl Window {
             None if self.fill(bytes) => decode(&self.buffer, self.next),
             None => None,
         }
+    }
+
+    /// The event behind the next one. They are published together, so they lie in one segment.
+    fn second(&mut self, bytes: &dyn Bytes) -> Option<Event> {
+        self.peek(bytes)?;
+        if self.next + 2 * EVENT_BYTES as usize > self.buffer.len() {
+            // Reads on from the next one.
+            self.at -= (self.buffer.len() - self.next) as u64;
+            self.fill(bytes);
+        }
+        decode(&self.buffer, self.next + EVENT_BYTES as usize)
     }
 
     #[inline]
@@ -139,55 +177,115 @@ fn decode(buffer: &[u8], at: usize) -> Option<Event> {
 pub struct Cursor {
     runs: std::vec::IntoIter<Run>,
     window: Window,
+    member: u32,
+    /// Whether the member's events are told as they are.
+    is_plain: bool,
     next_seq: Option<u64>,
-    /// Stands in for segments that are not there.
-    hole: Option<Event>,
+    /// The next events, if they are not those of the window: what relatives did, and what stands in for segments that are not
+    /// there.
+    inserted: VecDeque<Event>,
+    /// The next event of the window, in the family's ids.
+    next: Option<Event>,
 }
 
 impl Cursor {
-    /// A cursor at the first event of `runs`, which must be in the thread's order.
-    pub fn new(runs: Vec<Run>) -> Self {
-        Self { runs: runs.into_iter(), window: Window::default(), next_seq: None, hole: None }
+    /// A cursor at the first event of a thread, given the family's id of it and its `runs`, in its order.
+    pub fn new(family: &Family, thread: u64, runs: Vec<Run>) -> Self {
+        let member = runs.first().map_or(0, |run| run.member);
+        let before = family.member(member).filter(|_| !runs.is_empty()).map(|member| member.before(thread));
+        Self {
+            runs: runs.into_iter(),
+            window: Window::default(),
+            member,
+            is_plain: false,
+            next_seq: None,
+            inserted: before.unwrap_or_default().into(),
+            next: None,
+        }
     }
 
     /// The next event, without going past it. Where segments of the thread are missing, that is a LOST event
     /// which counts nothing: how much is missing nobody knows.
     #[inline]
-    pub fn peek(&mut self, bytes: &dyn Bytes) -> Option<Event> {
-        if self.hole.is_some() {
-            return self.hole;
+    pub fn peek(&mut self, family: &Family) -> Option<Event> {
+        // Inserted events come where the window is empty, if the member's are told as they are.
+        let next = if self.is_plain { self.window.at_hand() } else { None };
+        if next.is_some() { next } else { self.peek_further(family) }
+    }
+
+    fn peek_further(&mut self, family: &Family) -> Option<Event> {
+        if self.next.is_some() {
+            return self.next;
         }
-        match self.window.peek(bytes) {
-            Some(event) => Some(event),
-            None => self.next_run(bytes),
+        if let Some(inserted) = self.inserted.front() {
+            return Some(*inserted);
         }
+        let member = family.member(self.member)?;
+        match self.window.peek(member.bytes()) {
+            Some(event) if self.is_plain => Some(event),
+            Some(event) => {
+                self.next = Some(member.translated(event));
+                self.next
+            }
+            None => self.next_run(family),
+        }
+    }
+
+    /// The payload of the extension behind the event that [`Cursor::peek`] showed, if it has one.
+    pub fn extension(&mut self, family: &Family) -> Option<(u64, u64)> {
+        let event = self.window.second(family.member(self.member)?.bytes())?;
+        (event.kind() == Kind::EXTEND).then(|| event.payload())
     }
 
     /// Goes past the event that [`Cursor::peek`] showed.
     #[inline]
-    pub fn skip(&mut self) {
-        if self.hole.take().is_none() {
+    pub fn skip(&mut self, family: &Family) {
+        if self.is_plain && self.inserted.is_empty() {
             self.window.skip();
+        } else {
+            self.skip_further(family);
+        }
+    }
+
+    fn skip_further(&mut self, family: &Family) {
+        if self.next.take().is_none() && self.inserted.pop_front().is_some() {
+            return;
+        }
+        if let Some(member) = family.member(self.member).filter(|member| member.has_kin()) {
+            self.insert_behind(member);
+        }
+        self.window.skip();
+    }
+
+    /// Inserts what comes behind the event at which the window is.
+    #[cold]
+    fn insert_behind(&mut self, member: &Member) {
+        if let Some(event) = self.window.peek(member.bytes()) {
+            self.inserted.extend(member.behind(event));
         }
     }
 
     #[cold]
-    fn next_run(&mut self, bytes: &dyn Bytes) -> Option<Event> {
+    fn next_run(&mut self, family: &Family) -> Option<Event> {
         loop {
             let Some(run) = self.runs.next() else {
                 // An ended thread's window is memory that thousands of threads would keep.
                 self.window = Window::default();
                 return None;
             };
+            self.member = run.member;
+            let member = family.member(run.member)?;
+            self.is_plain = !member.has_kin();
             self.window.restart(Chunk { start: run.start, end: run.end });
             let is_hole = self.next_seq.is_some_and(|next| next != run.seq);
             self.next_seq = run.seq.checked_add(1);
             if is_hole {
-                self.hole = Some(Event::new(Kind::LOST, Flags::NONE, 0, ObjectId::NONE, 0));
-                return self.hole;
+                self.inserted.push_back(Event::new(Kind::LOST, Flags::NONE, 0, ObjectId::NONE, 0));
+                return self.inserted.front().copied();
             }
-            if let Some(event) = self.window.peek(bytes) {
-                return Some(event);
+            if let Some(event) = self.window.peek(member.bytes()) {
+                self.next = (!self.is_plain).then(|| member.translated(event));
+                return self.next.or(Some(event));
             }
         }
     }

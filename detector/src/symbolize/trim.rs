@@ -3,8 +3,20 @@
 use std::path::Path;
 
 /// Crates whose functions nobody who reads a report can change.
-const RUNTIME_CRATES: [&str; 8] =
-    ["std", "core", "alloc", "instrumented_sync", "backtrace", "panic_unwind", "panic_abort", "libc"];
+const RUNTIME_CRATES: [&str; 11] = [
+    "std",
+    "core",
+    "alloc",
+    "instrumented_sync",
+    // Whose guards record.
+    "lock_api",
+    "parking_lot",
+    "parking_lot_core",
+    "backtrace",
+    "panic_unwind",
+    "panic_abort",
+    "libc",
+];
 
 /// Functions of the harness and of C, by the beginning of their name. The crate `test` is not among the crates
 /// above, since a user's `tests/test.rs` has that name too; libtest's own frames are found by their file.
@@ -53,20 +65,20 @@ pub(super) fn is_system_library(path: &str) -> bool {
         || NAMES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-fn is_runtime_file(file: &str) -> bool {
+pub(super) fn is_runtime_file(file: &str) -> bool {
     (file.starts_with("/rustc/") && file.contains("/library/"))
         || file.starts_with("/rust/deps/")
         || file.contains("/lib/rustlib/src/rust/library/")
         || is_recorder_file(file)
 }
 
-/// Sources of the drop-in and of its unwinder: `…/instrumented-sync/src/…`, `…/backtrace-0.3.77/src/…`.
+/// Sources of the drop-in, of its unwinder, and of locks that it wraps: `…/instrumented-sync/src/…`, `…/backtrace-0.3.77/src/…`.
 fn is_recorder_file(file: &str) -> bool {
     let Some((directory, _)) = file.rsplit_once("/src/") else { return false };
     let name = directory.rsplit('/').next().unwrap_or_default();
     let is_versioned = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
     name == "instrumented-sync"
-        || ["instrumented-sync-", "backtrace-"]
+        || ["instrumented-sync-", "backtrace-", "lock_api-", "parking_lot-"]
             .into_iter()
             .any(|prefix| name.strip_prefix(prefix).is_some_and(is_versioned))
 }

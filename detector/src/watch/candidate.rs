@@ -33,6 +33,8 @@ pub(super) enum Reason {
     Circle(Waiting),
     /// All threads of a process wait; the hash says which, and for what.
     All(u64),
+    /// Threads wait for what lies in shared memory, which any process may hold; the hash says which, and for what.
+    Shared(u64),
     /// A wait has become old; the number of times that its age has doubled.
     Old(Waiting, u32),
 }
@@ -54,6 +56,7 @@ pub(super) fn waits(processes: &[LiveProcess]) -> FxHashSet<Waiting> {
 /// The reasons to suspect a hang among waits that have not changed for a while.
 pub(super) fn reasons(processes: &[LiveProcess], stable: &FxHashSet<Waiting>) -> FxHashSet<Reason> {
     let mut reasons = FxHashSet::default();
+    let mut waiting_in_shared_memory = Vec::new();
     for process in processes {
         let stuck: Vec<Option<Waiting>> = process
             .slots
@@ -74,9 +77,18 @@ pub(super) fn reasons(processes: &[LiveProcess], stable: &FxHashSet<Waiting>) ->
         if process.slots.iter().zip(&stuck).all(|(slot, waiting)| slot.ended || waiting.is_some()) {
             reasons.insert(Reason::All(hash(&(process.n_os_threads, &stuck))));
         }
+        let waits = process.slots.iter().zip(&stuck).filter(|(slot, _)| waits_in_shared_memory(slot));
+        waiting_in_shared_memory.extend(waits.filter_map(|(_, waiting)| *waiting));
         reasons.extend(circle(&process.slots, &stuck).into_iter().map(Reason::Circle));
     }
+    if !waiting_in_shared_memory.is_empty() {
+        reasons.insert(Reason::Shared(hash(&waiting_in_shared_memory)));
+    }
     reasons
+}
+
+fn waits_in_shared_memory(slot: &SlotState) -> bool {
+    slot.wait.is_some_and(|wait| !wait.is_at_address() && wait.object().is_in_shared_memory())
 }
 
 /// Those that wait for a lock or an end which, as far as slots say, nobody is free to bring about.

@@ -34,7 +34,7 @@ const IDLES: Duration = Duration::from_secs(6);
 
 #[test]
 fn idle_programs_end_without_a_finding() {
-    in_parallel(&IDLE, |name| {
+    in_parallel(IDLE.len(), &IDLE, |name| {
         let (report, status) = run_command(&[], &program("idle"), &[name]);
         assert_eq!(findings(&report).len(), 0, "{name}: {report:#}");
         assert_eq!(status, 0, "{name}: {report:#}");
@@ -44,7 +44,7 @@ fn idle_programs_end_without_a_finding() {
 
 #[test]
 fn of_an_idle_program_whose_time_is_over_no_more_is_told() {
-    in_parallel(&IDLE, |name| {
+    in_parallel(IDLE.len(), &IDLE, |name| {
         let (report, _) = run_command(&["--timeout", "6s"], &program("idle"), &[name]);
         let told: Vec<_> = findings(&report).iter().map(|finding| text(finding, "code")).collect();
         assert_eq!(told, if *name == "stopped" { vec![] } else { vec!["stall"] }, "{name}: {report:#}");
@@ -53,7 +53,7 @@ fn of_an_idle_program_whose_time_is_over_no_more_is_told() {
 
 #[test]
 fn an_idle_program_that_was_killed_is_not_accused() {
-    in_parallel(&IDLE, |name| {
+    in_parallel(IDLE.len(), &IDLE, |name| {
         let trace = tempfile::tempdir().unwrap();
         let mut command = Command::new(program("idle"));
         command.arg(name).env("DEADLOCK_CHECK_TRACE", trace.path()).stdin(Stdio::null());

@@ -47,7 +47,7 @@ pub(crate) fn frame(function: &str, line: u32) -> Frame {
 }
 
 pub(crate) fn thread(number: u32, name: &str) -> Thread {
-    Thread { process: 4242, thread: number, name: name.to_owned() }
+    Thread { process: 4242, thread: number, name: name.to_owned(), is_left_behind: false }
 }
 
 pub(crate) fn object(label: &str, type_name: &str) -> Object {

@@ -2,25 +2,24 @@
 #![allow(dead_code, unused_imports, reason = "each test uses its part of this")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that is wrong should fail")]
 
+mod several;
 mod trace_builder;
 
+pub(crate) use several::Several;
 pub(crate) use trace_builder::{Process, segment};
 
 use detector::{
     analysis::{self, RawFinding, Stopped},
     finding::{Code, Problem},
     model::{self, Model},
-    source::Trace,
+    source::{Bytes, Trace},
 };
 use std::path::PathBuf;
 
 /// Reads process files from memory.
 pub(crate) fn trace_of(files: impl IntoIterator<Item = Vec<u8>>) -> Trace {
-    let mut trace = Trace::default();
-    for (i, bytes) in files.into_iter().enumerate() {
-        trace.read_process(PathBuf::from(format!("{i}-1-0.events")), Box::new(bytes));
-    }
-    trace
+    let files = files.into_iter().enumerate();
+    Trace::of(files.map(|(i, bytes)| (PathBuf::from(format!("{i}-1-0.events")), Box::new(bytes) as Box<dyn Bytes>)))
 }
 
 /// Model, findings and problems of reading, building and analysing process files.

@@ -9,6 +9,9 @@
 //! `acq read try tryread req block rel down | fork t join t scoped t scope_end body_end end | send C recv C
 //! sent C drop C disconnected C rdrop C refused C | notify K wake K | unpark t park | look A | lost`
 //!
+//! `spawn 200`, `waitpid 200`, `pfork 1`: a child process by its pid, the first fork; `died shared.A 101`: of the thread with that id.
+//! Names that begin with `shared.` are mutexes in shared memory: the same in each process.
+//!
 //! `unbounded C` says so of a channel. `wait K A` waits with the mutex A in hand, `woken K A` goes on from that; `pass K A` would have
 //! waited.
 
@@ -45,7 +48,7 @@ struct Thread {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Lock {
+pub(crate) struct Lock {
     acquired: u64,
     held_by: Vec<(String, u64, Mode)>,
 }
@@ -66,6 +69,10 @@ pub(crate) struct Process {
     messages: BTreeMap<String, VecDeque<u64>>,
     numbers: BTreeMap<String, u64>,
     sites: u32,
+    /// Children by their names here.
+    children: Vec<String>,
+    /// Which fork of its parent it is.
+    pub(crate) forked_number: u64,
 }
 
 impl Process {
@@ -83,6 +90,8 @@ impl Process {
             messages: BTreeMap::new(),
             numbers: BTreeMap::new(),
             sites: 100,
+            children: Vec::new(),
+            forked_number: 0,
         }
     }
 
@@ -108,9 +117,59 @@ impl Process {
                 self.lock(thread, verb, name, site);
             }
             "fork" | "join" | "scoped" | "scope_end" | "body_end" | "end" => self.life(thread, verb, name, site),
+            "spawn" | "waitpid" | "pfork" | "died" => self.process(thread, verb, name, site),
             "wait" | "woken" | "pass" => self.condition(thread, verb, name, site),
             _ => self.message(thread, verb, name, site),
         }
+    }
+
+    /// What happens to processes.
+    fn process(&mut self, thread: &str, verb: &str, name: &str, site: u32) {
+        self.sites = self.sites.max(site);
+        match verb {
+            "spawn" => {
+                self.children.push(name.to_owned());
+                self.emit(thread, Kind::PROCESS_SPAWN, Flags::NONE, site, &format!("pid.{name}"), 0);
+            }
+            "waitpid" => self.emit(thread, Kind::PROCESS_WAIT, Flags::NONE, site, &format!("pid.{name}"), 0),
+            "pfork" => {
+                let number = name.parse().expect("the number of the fork");
+                self.push(thread, Event::new(Kind::PROCESS_FORK, Flags::NONE, site, ObjectId::NONE, number));
+            }
+            _ => {
+                let (name, tid) = name.split_once(' ').expect("a lock and a thread");
+                let lock = self.locks.get_mut(name).expect("it was acquired");
+                let (_, seq, mode) = lock.held_by.pop().expect("it was held");
+                self.emit(thread, Kind::OWNER_DIED, mode.flags(), site, name, seq);
+                self.push(thread, Event::extend(tid.parse().expect("a number"), 0));
+            }
+        }
+    }
+
+    /// Lets another process's state of the locks of shared memory be this one's.
+    pub(crate) fn exchange_shared(&mut self, locks: &mut BTreeMap<String, Lock>) {
+        let is_shared = |name: &String| name.starts_with("shared.");
+        let own: Vec<String> = self.locks.keys().filter(|name| is_shared(name)).cloned().collect();
+        let taken: BTreeMap<String, Lock> = own.into_iter().filter_map(|name| self.locks.remove_entry(&name)).collect();
+        self.locks.extend(std::mem::replace(locks, taken));
+    }
+
+    /// The id of an object that has one.
+    pub(crate) fn name(&self, name: &str) -> ObjectId {
+        ObjectId(self.names[name])
+    }
+
+    /// Lets a thread wait at the end.
+    pub(crate) fn wait(&mut self, thread: &str, wait: Event) {
+        self.sites = self.sites.max(wait.site().0);
+        self.threads.get_mut(thread).expect("it began").slot.wait = Some(wait);
+    }
+
+    /// Gives an object of shared memory another id.
+    pub(crate) fn alias(&mut self, name: &str, id: ObjectId) {
+        let alias = format!("{name}#");
+        self.names.insert(alias.clone(), id.0);
+        self.order.push(alias);
     }
 
     /// A condition variable and its mutex.
@@ -138,7 +197,8 @@ impl Process {
         if let Some(id) = self.names.get(name) {
             return ObjectId(*id);
         }
-        let id = self.names.len() as u64 + 1;
+        let id = ObjectId(self.names.len() as u64 + 1);
+        let id = if name.starts_with("shared.") { id.in_shared_memory().0 } else { id.0 };
         self.names.insert(name.to_owned(), id);
         self.order.push(name.to_owned());
         if !name.starts_with('t') {
@@ -284,6 +344,7 @@ impl Process {
             word(process::word::FORKED_PID, u64::from(parent));
             word(process::word::FORKED_START, u64::from(parent) * 10);
             word(process::word::FORKED_NEXT_OBJECT, next_object);
+            word(process::word::FORKED_NUMBER, self.forked_number);
         }
         file.extend(self.dictionary());
         if self.slots {
@@ -334,8 +395,16 @@ impl Process {
             let object = ObjectId(self.names[name]);
             if name.starts_with('t') {
                 put(Record::Thread { object, tid: self.pid + object.0 as u32 - 1, start: 0, name: b"" });
-            } else {
-                put(Record::Label { object, text: name.as_bytes() });
+                continue;
+            }
+            put(Record::Label { object, text: name.as_bytes() });
+            if let Some(child) = name.strip_prefix("pid.") {
+                let pid: u32 = child.parse().expect("a pid");
+                put(Record::Child { object, pid, start: u64::from(pid) * 10 });
+            }
+            if object.is_in_shared_memory() {
+                let offset = process::fnv1a(name.trim_end_matches('#').as_bytes());
+                put(Record::Shared { object, device: 1, inode: 2, offset, birth: 3 });
             }
         }
         chunk_of(ChunkKind::DICTIONARY, &words)
@@ -380,7 +449,7 @@ fn chunk_of(kind: ChunkKind, payload: &[u64]) -> Vec<u8> {
 }
 
 fn class_of(name: &str) -> ObjectKind {
-    match name.as_bytes()[0] {
+    match name.trim_start_matches("shared.").as_bytes()[0] {
         b'R' => ObjectKind::RwLock,
         b'C' => ObjectKind::Channel,
         b'K' => ObjectKind::Condvar,

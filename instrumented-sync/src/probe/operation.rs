@@ -65,7 +65,7 @@ impl Operation {
 
     /// Publishes a wait that is about to begin: for a turn, or for so many permits.
     pub(crate) fn waits(self, ticket: u64, is_timed: bool) -> Waiting {
-        let flags = if is_timed { Flags::TIMED } else { Flags::NONE };
+        let flags = Flags::TIMED.when(is_timed);
         Waiting::begin(self.event(Kind::WAIT, flags, ticket), 0)
     }
 
@@ -74,8 +74,8 @@ impl Operation {
     /// taken with others.
     pub(crate) fn woken(self, notify: u64, flags: Flags) {
         let gives_up = flags.has(Flags::TRY) || flags.has(Flags::TIMED);
-        let gives_up = if gives_up { Flags::TIMED } else { Flags::NONE };
-        let joint = if flags.has(Flags::JOINT) { Flags::JOINT } else { Flags::NONE };
+        let gives_up = Flags::TIMED.when(gives_up);
+        let joint = Flags::JOINT.when(flags.has(Flags::JOINT));
         append(self.event(Kind::WAKE, gives_up.with(joint), notify));
     }
 
@@ -95,6 +95,35 @@ impl Operation {
         append_extended(self.event(Kind::NOTIFY, Flags::ALL, number), Event::extend(PAYLOAD_MAX, 0));
     }
 
+    /// Records that the mutex of `hold` is given up to wait with this ticket, and publishes the wait.
+    #[cfg(shared)]
+    pub(crate) fn waits_without(self, hold: Hold<'_>, ticket: u64, is_timed: bool) -> Waiting {
+        let mutex = hold.identity().known_object();
+        hold.release_with(Flags::FOR_WAIT, self.site);
+        let flags = Flags::TIMED.when(is_timed);
+        Waiting::begin(self.event(Kind::WAIT, flags, ticket), mutex)
+    }
+
+    /// Records the end of such a wait, by this notify; 0 if there was none.
+    #[cfg(shared)]
+    pub(crate) fn wakes(self, notify: u64, is_over: bool, is_timed: bool) {
+        let flags = Flags::TIMED_OUT.when(is_over);
+        let flags = if is_timed { flags.with(Flags::TIMED) } else { flags };
+        append(self.event(Kind::WAKE, flags, notify));
+    }
+
+    /// Records notify number `number`, which wakes so many tickets.
+    #[cfg(shared)]
+    pub(crate) fn notifies_tickets(self, number: u64, flags: Flags, n_woken: u64, highest: u64) {
+        append_extended(self.event(Kind::NOTIFY, flags, number), Event::extend(n_woken, highest));
+    }
+
+    /// Records that round `generation` is complete, by who came last, besides `n_woken` others.
+    #[cfg(shared)]
+    pub(crate) fn lets_all(self, generation: u64, n_woken: u64) {
+        append_extended(self.event(Kind::NOTIFY, Flags::ALL, generation), Event::extend(n_woken, 0));
+    }
+
     /// Records an arrival in round `generation`.
     pub(crate) fn arrives(self, generation: u64) {
         append(self.event(Kind::ARRIVE, Flags::NONE, generation));
@@ -110,10 +139,10 @@ impl Operation {
         self.changed(Kind::UPGRADE, Mode::Upgradable, Mode::Exclusive, hold, Identity::next_version);
     }
 
-    /// Records that a hold of mode `from` becomes shared; nobody else may use that yet.
-    pub(crate) fn downgrades(self, from: Mode, hold: &mut Hold<'_>) {
+    /// Records that a hold of mode `from` becomes one of mode `to`, which excludes fewer; nobody else may use that yet.
+    pub(crate) fn downgrades(self, from: Mode, to: Mode, hold: &mut Hold<'_>) {
         let seq = hold.seq();
-        self.changed(Kind::DOWNGRADE, from, Mode::Shared, hold, |_| seq);
+        self.changed(Kind::DOWNGRADE, from, to, hold, |_| seq);
     }
 
     fn changed(self, kind: Kind, from: Mode, mode: Mode, hold: &mut Hold<'_>, number: impl FnOnce(&Identity) -> u64) {

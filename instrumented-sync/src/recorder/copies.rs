@@ -152,11 +152,12 @@ pub(super) fn apart(is_forked: bool) -> u64 {
 /// Gives the ids of a copy that is not the first their own range, so that an object that crosses copies which do not
 /// know each other is one that nobody described, and never another one.
 pub(super) fn keep_ids_apart(copy: u32, next_object: &AtomicU64) {
+    // Seven bits above these: the eighth says that an object lies in shared memory.
     const RANGE_BITS: u32 = 32;
     // The first in its directory, while another one records into its own: as if it were the last possible one.
     // Relaxed: see `configure`.
     let is_first_apart = copy == 0 && APART.load(Ordering::Relaxed) != 0;
-    let range = if is_first_apart { 255 } else { u64::from(copy) % 255 };
+    let range = if is_first_apart { 127 } else { u64::from(copy) % 127 };
     let first = range << RANGE_BITS | 1;
     // Relaxed: before the first id is taken; in a forked child ids have been, and go on.
     let _taken = next_object.compare_exchange(1, first, Ordering::Relaxed, Ordering::Relaxed);

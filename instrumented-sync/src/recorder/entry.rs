@@ -169,6 +169,15 @@ table! {
     fn append_fence(event: Pair, source: Source);
     /// Whether the latest event of this thread is of this kind and at this address.
     fn is_latest(kind: u32, address: u64) -> bool;
+    /// Says which object of shared memory an object is.
+    fn shared(object: u64, device: u64, inode: u64, offset: u64, birth: u64);
+    /// Says which process an object is.
+    fn child(object: u64, pid: u32, start: u64);
+    /// Names this process.
+    fn role(text: Text);
+    /// Whether the newest of this thread's holds with which it reads an object is shared-recursive.
+    #[cfg_attr(not(feature = "lock_api"), allow(dead_code, reason = "of other crates' locks"))]
+    fn is_read_recursively(object: u64) -> bool;
 }
 
 /// Whether nothing is to be appended for an access, an event without a site. Says no if another copy records: it is asked

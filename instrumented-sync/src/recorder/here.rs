@@ -8,7 +8,7 @@ use super::{
     table_abi::{Pair, RawSlot, Source, Text},
 };
 use std::sync::atomic::AtomicU64;
-use trace_format::{Event, Flags, Kind, ObjectId, ObjectKind, dictionary::Record, slot::SLOT_WORDS};
+use trace_format::{Event, Flags, Kind, Mode, ObjectId, ObjectKind, dictionary::Record, slot::SLOT_WORDS};
 
 #[inline]
 pub(super) fn prepare() -> bool {
@@ -49,7 +49,11 @@ pub(super) fn append_pair(event: Pair, extension: Pair) -> bool {
     Local::with(|local| {
         let has_room = local.prepare();
         if has_room {
-            local.append_extended(event.into(), extension.into());
+            let event = Event::from(event);
+            local.append_extended(event, extension.into());
+            if event.kind() == Kind::PROCESS_WAIT {
+                local.note_wait();
+            }
         }
         has_room
     })
@@ -76,6 +80,10 @@ pub(super) fn change_hold(from: u32, event: Pair) {
 
 pub(super) fn n_holds_of(object: u64) -> u64 {
     Local::with(|local| local.n_holds_of(ObjectId(object)) as u64)
+}
+
+pub(super) fn is_read_recursively(object: u64) -> bool {
+    Local::with(|local| local.reads_as(ObjectId(object)) == Some(Mode::SharedRecursive))
 }
 
 #[inline]
@@ -135,6 +143,26 @@ pub(super) fn label(object: u64, text: Text) {
         // SAFETY: the text lives as long as this call.
         let text = unsafe { text.bytes() };
         process::write_record(&Record::Label { object: ObjectId(object), text });
+    }
+}
+
+pub(super) fn shared(object: u64, device: u64, inode: u64, offset: u64, birth: u64) {
+    if let Some(_busy) = Local::enter() {
+        process::write_record(&Record::Shared { object: ObjectId(object), device, inode, offset, birth });
+    }
+}
+
+pub(super) fn child(object: u64, pid: u32, start: u64) {
+    if let Some(_busy) = Local::enter() {
+        process::write_record(&Record::Child { object: ObjectId(object), pid, start });
+    }
+}
+
+pub(super) fn role(text: Text) {
+    if let Some(_busy) = Local::enter() {
+        // SAFETY: the text lives as long as this call.
+        let text = unsafe { text.bytes() };
+        process::write_record(&Record::Role { text });
     }
 }
 

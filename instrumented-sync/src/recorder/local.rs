@@ -23,7 +23,7 @@ mod room;
 mod wait;
 
 pub(super) use self::{
-    fork::{after_fork_in_child, before_fork},
+    fork::{after_fork_in_child, after_fork_in_parent, before_fork, forked_as},
     life::{at_exit, thread_ends},
 };
 
@@ -55,8 +55,11 @@ const SEGMENT_BYTES_LAST: usize = 1 << 20;
 /// Room that one operation may need: a CREATE is prepared by itself, REQUEST and ACQUIRE together.
 const ROOM_WORDS: usize = 2 * Event::WORDS;
 
-/// Room behind the last room: 16 operations of nested signal handlers.
-const SLACK_WORDS: usize = 64;
+/// Room behind the last room: 16 operations of nested signal handlers, and forks, before which no room is made.
+const SLACK_WORDS: usize = 64 + FORK_WORDS;
+
+/// Of these, the first: 16 forks, of which none made room.
+const FORK_WORDS: usize = 16 * Event::WORDS;
 
 /// Stands in `at` while the thread appends. Greater than every end.
 const APPENDING: usize = usize::MAX;
@@ -171,6 +174,8 @@ pub(crate) struct Local {
     overflow: RefCell<Overflow>,
     /// In a forked child, until it begins: what it holds beyond the slot.
     inherited: RefCell<ManuallyDrop<List>>,
+    /// The number of the latest fork by this thread, 0 if it was not recorded.
+    forks_as: Cell<u64>,
     /// Waits that are published or interrupted by others.
     n_waits: Cell<usize>,
     /// The part of the stack that is known to be one: from its lowest address to where it was looked at from.
@@ -204,6 +209,7 @@ thread_local! {
             real_slot: Cell::new(None),
             overflow: RefCell::new(Overflow::new()),
             inherited: RefCell::new(ManuallyDrop::new(List::new())),
+            forks_as: Cell::new(0),
             n_waits: Cell::new(0),
             stack: Cell::new((usize::MAX, 0)),
             n_lost: Cell::new(0),

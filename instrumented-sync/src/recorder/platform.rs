@@ -4,7 +4,7 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{Read, Write},
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -111,6 +111,17 @@ pub(super) fn process_start() -> u64 {
     start_in("/proc/self/stat")
 }
 
+/// Start time of the process `pid`, in clock ticks since boot; 0 if it is not known, or is no process any more.
+pub(crate) fn process_start_of(pid: u32) -> u64 {
+    let mut path = [0; 24];
+    let mut rest = path.as_mut_slice();
+    // Ten digits fit.
+    let is_written = write!(rest, "/proc/{pid}/stat").is_ok();
+    let n_left = rest.len();
+    let path = std::str::from_utf8(&path[..path.len() - n_left]);
+    path.ok().filter(|_| is_written).map_or(0, start_in)
+}
+
 /// Start time of this thread, in clock ticks since boot.
 pub(super) fn thread_start() -> u64 {
     start_in("/proc/thread-self/stat")
@@ -197,9 +208,9 @@ pub(super) fn install() {
         // Relaxed: as above.
         KEY.store(u64::from(key) + 1, Ordering::Relaxed);
     }
-    // SAFETY: the hooks are functions of this program. They touch this thread's own cells, atomics and memory of
+    // SAFETY: the hooks are functions of this program. The child's touches this thread's own cells, atomics and memory of
     // the recorder's own only, which is allowed between fork and exec.
-    unsafe { libc::pthread_atfork(Some(before_fork), None, Some(after_fork_in_child)) };
+    unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork_in_parent), Some(after_fork_in_child)) };
     // SAFETY: the hook is a function of this program.
     unsafe { libc::atexit(at_exit) };
     INSTALLED.store(true, Ordering::Relaxed);
@@ -253,8 +264,12 @@ extern "C" fn before_fork() {
     super::local::before_fork();
 }
 
+extern "C" fn after_fork_in_parent() {
+    super::local::after_fork_in_parent();
+}
+
 extern "C" fn after_fork_in_child() {
-    super::process::after_fork_in_child();
+    super::process::after_fork_in_child(super::local::forked_as());
     super::site::after_fork_in_child();
     super::stripe::after_fork_in_child();
     super::local::after_fork_in_child();

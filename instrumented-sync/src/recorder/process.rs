@@ -45,6 +45,13 @@ static NEXT_OBJECT: AtomicU64 = AtomicU64::new(1);
 /// What [`NEXT_OBJECT`] was at the latest fork that this process came from.
 static FORKED_NEXT_OBJECT: AtomicU64 = AtomicU64::new(0);
 
+/// Forks of this process that were recorded.
+static N_FORKS: AtomicU64 = AtomicU64::new(0);
+
+/// Which of these, in the process that the header names as the one that this was forked from, led here; 0 if that was not
+/// recorded.
+static FORKED_NUMBER: AtomicU64 = AtomicU64::new(0);
+
 /// What was lost before there was a file to count it in.
 static LOST_BEFORE: AtomicU64 = AtomicU64::new(0);
 
@@ -83,7 +90,7 @@ impl Process {
             return Some(());
         }
         // Relaxed: stored before this process had a second thread.
-        self.file.open(FORKED_NEXT_OBJECT.load(Relaxed))?;
+        self.file.open(FORKED_NEXT_OBJECT.load(Relaxed), FORKED_NUMBER.load(Relaxed))?;
         copies::keep_ids_apart(self.file.copy(), &NEXT_OBJECT);
         let header = self.file.header();
         HEADER.store(header.as_ptr().cast_mut(), Relaxed);
@@ -141,6 +148,12 @@ pub(super) fn take_objects() -> (u64, u64) {
     let first = NEXT_OBJECT.fetch_add(OBJECT_BLOCK, Relaxed);
     // 2^40 ids last for weeks at a lock per microsecond; then objects become anonymous.
     if first + OBJECT_BLOCK > ObjectId::MAX.0 { (0, 0) } else { (first, first + OBJECT_BLOCK) }
+}
+
+/// Numbers a fork of this process that is about to be recorded.
+pub(super) fn next_fork() -> u64 {
+    // Relaxed: all that matters is that numbers are unique.
+    N_FORKS.fetch_add(1, Relaxed) + 1
 }
 
 /// Gives an id to a location, which may be unknown, with a stack; 0 if the dictionary is full.
@@ -241,14 +254,18 @@ pub(super) fn at_exit() {
     }
 }
 
-/// In a forked child: forgets the parent's file, whose mappings the child shares and must not write.
+/// In a forked child: forgets the parent's file, whose mappings the child shares and must not write. `number` is that of
+/// the fork. A parent without a file is not the one that the header will name: what its own parent was forked as counts.
 ///
 /// Async-signal-safe: stores only. The lock may have been held by a thread that does not exist here, so it is
 /// replaced, not taken; what it guarded is forgotten with it (the memory stays, copy-on-write).
-pub(super) fn after_fork_in_child() {
-    // Relaxed: the child has one thread.
+pub(super) fn after_fork_in_child(number: u64) {
+    // Relaxed, here and below: the child has one thread.
     FORKS.fetch_add(1, Relaxed);
-    HEADER.store(std::ptr::null_mut(), Relaxed);
+    if !HEADER.swap(std::ptr::null_mut(), Relaxed).is_null() {
+        FORKED_NUMBER.store(number, Relaxed);
+        N_FORKS.store(0, Relaxed);
+    }
     LOST_BEFORE.store(0, Relaxed);
     // Relaxed: as in `Process::open`.
     FORKED_NEXT_OBJECT.store(NEXT_OBJECT.load(Relaxed), Relaxed);

@@ -89,7 +89,7 @@ impl Object {
 
     pub(super) fn wait(&self, is_timed: bool, site: Site) -> Option<Waited<'_>> {
         let operation = self.operation(site)?;
-        let flags = if is_timed { Flags::TIMED } else { Flags::NONE };
+        let flags = Flags::TIMED.when(is_timed);
         let waiting = Waiting::begin(operation.event(Kind::WAIT, flags, 0), 0);
         Some(Waited { operation, waiting, flags, of: PhantomData })
     }
@@ -98,7 +98,7 @@ impl Object {
         let Some(operation) = self.operation(site) else { return 0 };
         // Relaxed: all that matters is that numbers are unique.
         let number = (self.n_notifies.fetch_add(1, Ordering::Relaxed) + 1) & MESSAGE_MAX;
-        let flags = if n_woken > 1 { Flags::ALL } else { Flags::NONE };
+        let flags = Flags::ALL.when(n_woken > 1);
         let woken = Event::extend((n_woken as u64).min(PAYLOAD_MAX), 0);
         probe::append_extended(operation.event(Kind::NOTIFY, flags, number), woken);
         number

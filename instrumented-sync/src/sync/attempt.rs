@@ -12,7 +12,7 @@ use trace_format::{Event, Flags, Kind, Mode, ObjectId};
 ///
 /// std's `Once` cannot be tried, so the wait is published before it is known whether there is one. In the slot only:
 /// a thread that comes first would record a request that never waited.
-pub(super) struct Attempt<'a> {
+pub(crate) struct Attempt<'a> {
     identity: &'a Identity,
     /// Object and site; `None` if the attempt is not recorded.
     operation: Option<(ObjectId, u32)>,
@@ -22,7 +22,7 @@ pub(super) struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     /// Begins an attempt; the caller asks the primitive next.
-    pub(super) fn begin(identity: &'a Identity, class: Class, site: probe::Site) -> Self {
+    pub(crate) fn begin(identity: &'a Identity, class: Class, site: probe::Site) -> Self {
         let operation = if probe::recording() { probe::operation(identity, class, site) } else { None };
         let waiting = operation.map(|(object, site)| {
             let request = Event::new(Kind::REQUEST, Mode::Exclusive.flags(), site, object, 0);
@@ -36,7 +36,7 @@ impl<'a> Attempt<'a> {
     ///
     /// Called by the primitive, so the release is recorded before another thread can see that `f` is done, or that
     /// it failed.
-    pub(super) fn run<R>(&self, flags: Flags, f: impl FnOnce() -> R) -> R {
+    pub(crate) fn run<R>(&self, flags: Flags, f: impl FnOnce() -> R) -> R {
         self.end_wait();
         let _hold = self.operation.map(|(object, site)| {
             let seq = self.identity.next_version();
@@ -47,7 +47,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// The primitive is initialised, by this attempt or by another.
-    pub(super) fn end(self) {
+    pub(crate) fn end(self) {
         let chosen = !self.end_wait();
         if let Some((object, site)) = self.operation.filter(|_| !chosen) {
             // The latest attempt is the one that succeeded: there will be no other.

@@ -1,26 +1,30 @@
-//! `Condvar`: a queue of tickets, so that each wake-up knows its notify.
+//! `Condvar`: a queue of [`tickets`], so that each wake-up knows its notify.
 //!
 //! While recording, a waiter queues a ticket, releases the mutex, sleeps on the ticket, and takes the mutex
 //! again: the moment between waking and re-acquiring is visible. A notify takes tickets from the front. While
 //! not recording, std's own condition variable does everything. A notify serves both, since threads may have
 //! begun to wait before recording was switched on.
 
+pub(crate) mod tickets;
+
+use self::tickets::Tickets;
 use crate::{
     held::{Held, Hold},
     identity::Identity,
-    native,
-    probe::{self, Waiting},
-    sync::mutex::{Mutex, MutexGuard},
+    native, probe,
+    sync::{
+        deadline::Deadline,
+        mutex::{Mutex, MutexGuard},
+    },
     trace::{Labelled, sealed},
 };
 use std::{
-    collections::VecDeque,
     fmt,
     panic::Location,
-    sync::{Arc, LockResult, PoisonError},
+    sync::LockResult,
     time::{Duration, Instant},
 };
-use trace_format::{Event, Flags, Kind, ObjectId, ObjectKind};
+use trace_format::{Flags, ObjectKind};
 
 /// Drop-in for [`std::sync::Condvar`].
 ///
@@ -39,22 +43,8 @@ use trace_format::{Event, Flags, Kind, ObjectId, ObjectKind};
 /// ```
 pub struct Condvar {
     identity: Identity,
-    tickets: native::Mutex<Tickets>,
+    tickets: Tickets,
     native: native::Condvar,
-}
-
-struct Tickets {
-    queue: VecDeque<(u64, Arc<Ticket>)>,
-    n_issued: u64,
-    n_notifies: u64,
-    /// Generation of the process that the queued threads belong to.
-    generation: u64,
-}
-
-/// One thread's wait: the number of the notify that ended it, once there is one.
-struct Ticket {
-    notify: native::Mutex<Option<u64>>,
-    changed: native::Condvar,
 }
 
 /// Drop-in for [`std::sync::WaitTimeoutResult`], whose values only std can make.
@@ -75,8 +65,7 @@ impl Condvar {
     #[track_caller]
     #[inline]
     pub const fn new() -> Self {
-        let tickets = Tickets { queue: VecDeque::new(), n_issued: 0, n_notifies: 0, generation: 0 };
-        Self { identity: Identity::new(), tickets: native::Mutex::new(tickets), native: native::Condvar::new() }
+        Self { identity: Identity::new(), tickets: Tickets::new(), native: native::Condvar::new() }
     }
 
     /// As [`std::sync::Condvar::wait`].
@@ -226,15 +215,9 @@ impl Condvar {
         if std::thread::panicking() {
             return self.wait_unwinding((hold, native), mutex, timeout, site);
         }
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let deadline = timeout.map_or(Deadline::NEVER, Deadline::after);
         let operation = probe::operation(&self.identity, class, site);
-        let (number, ticket) = self.issue();
-        // The ticket is queued while the mutex is held: whoever takes the mutex from here on and notifies finds
-        // it, as with any condition variable.
-        let waiting = begin(hold, operation, number, timeout.is_some());
-        drop(native);
-        let notify = ticket.wait(deadline).or_else(|| self.withdraw(number, &ticket));
-        end(waiting, operation, notify, timeout.is_some());
+        let notify = self.tickets.wait(operation, hold, deadline, || drop(native));
         (mutex.relock(site), notify.is_some())
     }
 
@@ -251,7 +234,8 @@ impl Condvar {
         site: probe::Site,
     ) -> (LockResult<MutexGuard<'a, T>>, bool) {
         let operation = probe::operation(&self.identity, class, site);
-        let waiting = begin(hold, operation, 0, timeout.is_some());
+        let deadline = timeout.map_or(Deadline::NEVER, Deadline::after);
+        let waiting = tickets::begin(hold, operation, 0, deadline);
         let mut notified = true;
         let native = match timeout {
             None => self.native.wait(native),
@@ -260,106 +244,19 @@ impl Condvar {
                 native
             }),
         };
-        end(waiting, operation, notified.then_some(0), timeout.is_some());
+        tickets::end(waiting, operation, notified.then_some(0), deadline);
         (mutex.retaken(native, site), notified)
     }
 
-    fn issue(&self) -> (u64, Arc<Ticket>) {
-        let ticket = Arc::new(Ticket { notify: native::Mutex::new(None), changed: native::Condvar::new() });
-        let mut tickets = self.tickets();
-        tickets.n_issued += 1;
-        let number = tickets.n_issued;
-        tickets.queue.push_back((number, Arc::clone(&ticket)));
-        (number, ticket)
-    }
-
-    /// Takes a ticket back whose time is over. If a notify was faster, that one counts.
-    fn withdraw(&self, number: u64, ticket: &Ticket) -> Option<u64> {
-        let mut tickets = self.tickets();
-        if let Some(place) = tickets.queue.iter().position(|(queued, _)| *queued == number) {
-            tickets.queue.remove(place);
-            return None;
-        }
-        drop(tickets);
-        ticket.wait(None)
-    }
-
     fn notify(&self, site: probe::Site, flags: Flags) {
-        let all = flags.has(Flags::ALL);
         let operation = probe::operation(&self.identity, class, site);
-        let mut tickets = self.tickets();
-        tickets.n_notifies += 1;
-        let number = tickets.n_notifies;
-        let n_woken = if all { tickets.queue.len() } else { tickets.queue.len().min(1) };
-        let woken: VecDeque<_> = tickets.queue.drain(..n_woken).collect();
-        drop(tickets);
-        if let Some((object, site)) = operation {
-            let highest = woken.back().map_or(0, |(number, _)| *number);
-            let event = Event::new(Kind::NOTIFY, flags, site, object, number);
-            probe::append_extended(event, Event::extend(n_woken as u64, highest));
-        }
-        for (_, ticket) in &woken {
-            ticket.notify(number);
-        }
+        let n_woken = self.tickets.notify(operation, flags);
         // Threads that began to wait before recording was switched on.
-        if all {
+        if flags.has(Flags::ALL) {
             self.native.notify_all();
-        } else if woken.is_empty() {
+        } else if n_woken == 0 {
             self.native.notify_one();
         }
-    }
-
-    fn tickets(&self) -> native::MutexGuard<'_, Tickets> {
-        // Nothing panics while the queue is locked, but for a failed allocation, which leaves it as it was.
-        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
-        if tickets.generation != probe::generation() {
-            // Forked: the threads that wait are the parent's, and a notify here must not be spent on them.
-            tickets.generation = probe::generation();
-            tickets.queue.clear();
-        }
-        tickets
-    }
-}
-
-impl Ticket {
-    /// Sleeps until the ticket is notified or, with a deadline, the time is over.
-    fn wait(&self, deadline: Option<Instant>) -> Option<u64> {
-        let mut notify = self.notify.lock().unwrap_or_else(PoisonError::into_inner);
-        while notify.is_none() {
-            let Some(deadline) = deadline else {
-                notify = self.changed.wait(notify).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            notify = self.changed.wait_timeout(notify, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        *notify
-    }
-
-    fn notify(&self, number: u64) {
-        *self.notify.lock().unwrap_or_else(PoisonError::into_inner) = Some(number);
-        self.changed.notify_one();
-    }
-}
-
-/// Records that the mutex is released for a wait, and the wait, which may be unrecorded.
-fn begin(hold: Hold<'_>, operation: Option<(ObjectId, u32)>, number: u64, is_timed: bool) -> Option<Waiting> {
-    let mutex = hold.identity().known_object();
-    hold.release_with(Flags::FOR_WAIT, operation.map_or(0, |(_, site)| site));
-    let flags = if is_timed { Flags::TIMED } else { Flags::NONE };
-    operation.map(|(object, site)| Waiting::begin(Event::new(Kind::WAIT, flags, site, object, number), mutex))
-}
-
-/// Records the end of a wait, by this notify or because the time is over.
-fn end(waiting: Option<Waiting>, operation: Option<(ObjectId, u32)>, notify: Option<u64>, is_timed: bool) {
-    waiting.inspect(|waiting| waiting.end());
-    if let Some((object, site)) = operation {
-        let flags = if notify.is_some() { Flags::NONE } else { Flags::TIMED_OUT };
-        let flags = if is_timed { flags.with(Flags::TIMED) } else { flags };
-        probe::append(Event::new(Kind::WAKE, flags, site, object, notify.unwrap_or(0)));
     }
 }
 

@@ -144,7 +144,13 @@ impl<T: ?Sized> Mutex<T> {
 
     #[inline]
     fn acquire(&self, site: probe::Site) -> Acquire<'_> {
-        Acquire { identity: &self.identity, class: Self::class, mode: Mode::Exclusive, site }
+        Acquire {
+            identity: &self.identity,
+            version: self.identity.version_word(),
+            class: Self::class,
+            mode: Mode::Exclusive,
+            site,
+        }
     }
 
     fn class() -> (ObjectKind, &'static str) {

@@ -66,7 +66,7 @@ impl Once {
         if !self.is_done(Flags::NONE) {
             let attempt = self.attempt(Location::caller());
             self.native.call_once_force(|state| {
-                let flags = if state.is_poisoned() { Flags::POISONED } else { Flags::NONE };
+                let flags = Flags::POISONED.when(state.is_poisoned());
                 attempt.run(flags, || self.completion.attempt(|| f(state)));
             });
             self.completion.complete();

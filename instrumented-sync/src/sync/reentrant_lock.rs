@@ -201,7 +201,7 @@ impl<T: ?Sized> ReentrantLock<T> {
         if depth > 0 {
             return;
         }
-        let touched = if self.is_read.load(Relaxed) { Flags::READ } else { Flags::NONE };
+        let touched = Flags::READ.when(self.is_read.load(Relaxed));
         // The release is recorded before the lock is free.
         drop(Hold::taken_up(&self.identity, Mode::Exclusive, self.seq.load(Relaxed), touched));
         self.owner.store(0, Relaxed);
@@ -210,7 +210,13 @@ impl<T: ?Sized> ReentrantLock<T> {
     }
 
     fn acquire(&self, site: Site) -> Acquire<'_> {
-        Acquire { identity: &self.identity, class: Self::class, mode: Mode::Exclusive, site }
+        Acquire {
+            identity: &self.identity,
+            version: self.identity.version_word(),
+            class: Self::class,
+            mode: Mode::Exclusive,
+            site,
+        }
     }
 
     fn class() -> (ObjectKind, &'static str) {

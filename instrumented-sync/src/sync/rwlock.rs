@@ -134,7 +134,7 @@ impl<T: ?Sized> RwLock<T> {
 
     #[inline]
     fn acquire(&self, mode: Mode, site: probe::Site) -> Acquire<'_> {
-        Acquire { identity: &self.identity, class: Self::class, mode, site }
+        Acquire { identity: &self.identity, version: self.identity.version_word(), class: Self::class, mode, site }
     }
 
     fn class() -> (ObjectKind, &'static str) {
@@ -161,7 +161,7 @@ impl<'rwlock, T: ?Sized> Held<'rwlock, native::RwLockWriteGuard<'rwlock, T>> {
         let (mut hold, native) = s.into_parts();
         // While others are still kept out: their acquires then come after this in the trace too.
         if let Some(operation) = probe::Operation::change(&hold, Location::caller()) {
-            operation.downgrades(Mode::Exclusive, &mut hold);
+            operation.downgrades(Mode::Exclusive, Mode::Shared, &mut hold);
         }
         Held::new(hold, native::RwLockWriteGuard::downgrade(native))
     }

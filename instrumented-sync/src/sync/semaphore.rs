@@ -196,7 +196,7 @@ impl Semaphore {
     /// Takes `n` permits by the deadline. Says whether that could be recorded; `None` if the time was over first.
     fn obtain(&self, n: usize, deadline: Deadline, site: Site) -> Option<bool> {
         let operation = self.operation(site);
-        let flags = if deadline.is_timed() { Flags::TIMED } else { Flags::NONE };
+        let flags = deadline.flags();
         let mut permits = lock(&self.permits);
         if let Some(grant) = permits.take(n) {
             drop(permits);

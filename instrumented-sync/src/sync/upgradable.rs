@@ -271,7 +271,13 @@ impl<T: ?Sized> UpgradableRwLock<T> {
     }
 
     fn acquire(&self, wish: Wish, site: Site) -> Acquire<'_> {
-        Acquire { identity: &self.identity, class: Self::class, mode: wish.mode(), site }
+        Acquire {
+            identity: &self.identity,
+            version: self.identity.version_word(),
+            class: Self::class,
+            mode: wish.mode(),
+            site,
+        }
     }
 
     fn class() -> (ObjectKind, &'static str) {

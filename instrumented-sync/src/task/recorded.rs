@@ -410,7 +410,7 @@ impl Hold {
     /// Records the release; the lock is still held.
     pub(super) fn release(&self) {
         let Some((object, _)) = self.attempt.at else { return };
-        let flags = if std::thread::panicking() { Flags::PANICKING } else { Flags::NONE };
+        let flags = Flags::PANICKING.when(std::thread::panicking());
         probe::append(Event::new(Kind::RELEASE, flags, 0, object, self.seq));
         self.attempt.ungranted();
     }

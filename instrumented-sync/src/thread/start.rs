@@ -16,7 +16,7 @@ pub(super) fn announce(site: probe::Site, scope: Option<u64>) -> Announced {
     }
     let object = probe::take_object();
     let Some(site) = probe::site(site).filter(|_| object != 0) else { return Announced { object: 0 } };
-    let flags = if scope.is_some() { Flags::SCOPED } else { Flags::NONE };
+    let flags = Flags::SCOPED.when(scope.is_some());
     probe::append(Event::new(Kind::FORK, flags, site, ObjectId(object), scope.unwrap_or(0)));
     Announced { object }
 }
@@ -69,7 +69,7 @@ struct Body {
 impl Drop for Body {
     fn drop(&mut self) {
         let panicking = std::thread::panicking();
-        self.announced.event(Kind::BODY_END, if panicking { Flags::PANICKING } else { Flags::NONE });
+        self.announced.event(Kind::BODY_END, Flags::PANICKING.when(panicking));
     }
 }
 

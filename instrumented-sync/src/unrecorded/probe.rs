@@ -4,7 +4,7 @@
 //! is no code.
 
 use crate::held::Hold;
-use std::panic::Location;
+use std::{panic::Location, sync::atomic::AtomicU64};
 
 pub(crate) type Site = &'static Location<'static>;
 
@@ -12,7 +12,13 @@ pub(crate) type Class = fn() -> (ObjectKind, &'static str);
 
 #[derive(Clone, Copy)]
 pub(crate) enum ObjectKind {
+    #[cfg(shared)]
+    Mutex,
     RwLock,
+    #[cfg(shared)]
+    Condvar,
+    #[cfg(shared)]
+    Barrier,
     Semaphore,
     Latch,
     ReentrantMutex,
@@ -44,11 +50,56 @@ impl Flags {
     pub(crate) const JOINT: Self = Self(1 << 5);
     pub(crate) const TIMED: Self = Self(1 << 7);
     pub(crate) const LATE: Self = Self(1 << 7);
+    #[cfg(shared)]
+    pub(crate) const POISONED: Self = Self(1 << 5);
+    #[cfg(shared)]
+    pub(crate) const REACQUIRE: Self = Self(1 << 6);
+    #[cfg(shared)]
+    pub(crate) const ALL: Self = Self(1 << 3);
+
+    #[cfg(shared)]
+    pub(crate) const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
 
     pub(crate) const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
+
+    pub(crate) const fn when(self, is_so: bool) -> Self {
+        if is_so { self } else { Self::NONE }
+    }
 }
+
+/// Where in shared memory an object lies, which nobody asks either.
+#[cfg(shared)]
+pub(crate) struct Place {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    pub(crate) offset: u64,
+    pub(crate) birth: u64,
+}
+
+#[cfg(shared)]
+pub(crate) const fn recording() -> bool {
+    false
+}
+
+#[cfg(shared)]
+pub(crate) const fn in_shared_memory<'a>(
+    identity: &'a Identity,
+    _: Class,
+    Place { device: _, inode: _, offset: _, birth: _ }: &Place,
+    _: Option<u64>,
+) -> &'a Identity {
+    identity
+}
+
+#[cfg(shared)]
+pub(crate) const fn owner_died(_: &Identity, _: Class, _: Mode, _: Option<&AtomicU64>, _: (u32, u32), _: Site) {}
+
+#[cfg(shared)]
+pub(crate) const fn passed(_: &Identity, _: Class, _: u64, _: Site) {}
 
 /// Nobody asks which object this is.
 #[derive(Debug)]
@@ -57,6 +108,13 @@ pub(crate) struct Identity;
 impl Identity {
     pub(crate) const fn new() -> Self {
         Self
+    }
+
+    /// Nothing is numbered here.
+    pub(crate) const fn version_word(&self) -> &AtomicU64 {
+        static UNUSED: AtomicU64 = AtomicU64::new(0);
+        let Self = self;
+        &UNUSED
     }
 
     pub(crate) const fn known_object(&self) -> u64 {
@@ -101,6 +159,8 @@ pub(crate) mod access {
 
 pub(crate) fn label(_: &Identity, _: Class, _: &str) {}
 
+pub(crate) const fn role(_: &str) {}
+
 pub(crate) fn release(_: u64, _: Flags, _: u64) {}
 
 pub(crate) fn release_at(_: u32, _: u64, _: Flags, _: u64) {}
@@ -114,6 +174,7 @@ pub(crate) const fn holds_newer(_: u64) -> bool {
 #[derive(Clone, Copy)]
 pub(crate) struct Acquire<'a> {
     pub(crate) identity: &'a Identity,
+    pub(crate) version: &'a AtomicU64,
     pub(crate) class: Class,
     pub(crate) mode: Mode,
     pub(crate) site: Site,
@@ -133,8 +194,28 @@ impl<'a> Acquire<'a> {
         try_lock().map(|native| (self.unrecorded(), native))
     }
 
+    #[cfg(shared)]
+    pub(crate) fn obtaining_with<N>(
+        self,
+        flags: Flags,
+        try_lock: impl FnOnce() -> Option<N>,
+        lock: impl FnOnce() -> Option<N>,
+        _: impl FnOnce() -> Flags,
+    ) -> Option<(Hold<'a>, N)> {
+        self.obtaining(flags, try_lock, lock)
+    }
+
+    #[cfg(shared)]
+    pub(crate) fn trying_to_obtain_with<N>(
+        self,
+        try_lock: impl FnOnce() -> Option<N>,
+        _: impl FnOnce() -> Flags,
+    ) -> Option<(Hold<'a>, N)> {
+        self.trying_to_obtain(try_lock)
+    }
+
     fn unrecorded(self) -> Hold<'a> {
-        let Self { identity, class: _, mode, site: _ } = self;
+        let Self { identity, version: _, class: _, mode, site: _ } = self;
         Hold::unrecorded(identity, mode)
     }
 }
@@ -200,6 +281,26 @@ impl Operation {
         match self {}
     }
 
+    #[cfg(shared)]
+    pub(crate) fn waits_without(self, _: Hold<'_>, _: u64, _: bool) -> Waiting {
+        match self {}
+    }
+
+    #[cfg(shared)]
+    pub(crate) fn wakes(self, _: u64, _: bool, _: bool) {
+        match self {}
+    }
+
+    #[cfg(shared)]
+    pub(crate) fn notifies_tickets(self, _: u64, _: Flags, _: u64, _: u64) {
+        match self {}
+    }
+
+    #[cfg(shared)]
+    pub(crate) fn lets_all(self, _: u64, _: u64) {
+        match self {}
+    }
+
     pub(crate) fn waits_for_upgrade(self) -> Waiting {
         match self {}
     }
@@ -208,7 +309,7 @@ impl Operation {
         match self {}
     }
 
-    pub(crate) fn downgrades(self, _: Mode, _: &mut Hold<'_>) {
+    pub(crate) fn downgrades(self, _: Mode, _: Mode, _: &mut Hold<'_>) {
         match self {}
     }
 }

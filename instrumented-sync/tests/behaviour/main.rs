@@ -63,7 +63,9 @@ fn recorded() {
         [Kind::BEGIN, Kind::BODY_END, Kind::END, Kind::SCOPE_END, Kind::TIME],
     ];
     let atomics = [Kind::FENCE, Kind::ATOMIC_LOAD, Kind::ATOMIC_STORE, Kind::ATOMIC_RMW];
-    for kind in kinds.into_iter().flatten().chain([Kind::LOOK, Kind::PASS]).chain(atomics) {
+    let processes =
+        [Kind::PROCESS_SPAWN, Kind::PROCESS_WAIT, Kind::CHILD_EXIT, Kind::PROCESS_KILL, Kind::EXEC, Kind::PROCESS_FORK];
+    for kind in kinds.into_iter().flatten().chain([Kind::LOOK, Kind::PASS]).chain(atomics).chain(processes) {
         assert!(trace.count(kind) > 0, "no {kind:?} was recorded");
     }
     let flags = [

@@ -1,6 +1,6 @@
 //! The cases with `std` as their root.
 
-use std::{sync, thread};
+use std::{process, sync, thread};
 
 #[path = "atomic.rs"]
 mod atomic;
@@ -10,6 +10,8 @@ mod barrier;
 mod cell;
 #[path = "channel.rs"]
 mod channel;
+#[path = "process.rs"]
+mod child_processes;
 #[path = "condvar.rs"]
 mod condvar;
 #[path = "contention.rs"]

@@ -299,7 +299,7 @@ fn only_the_outermost_is_recorded() {
     );
     assert_eq!(
         on(trace.named("waits"), lock),
-        [(Kind::REQUEST, 0, Flags::NONE), (Kind::ACQUIRE, 2, Flags::CONTENDED), (Kind::RELEASE, 2, Flags::NONE)]
+        [(Kind::REQUEST, 1, Flags::NONE), (Kind::ACQUIRE, 2, Flags::CONTENDED), (Kind::RELEASE, 2, Flags::NONE)]
     );
 }
 
@@ -341,7 +341,7 @@ fn modes_follow_upgrades_and_downgrades() {
             (Kind::DOWNGRADE, 2, SHARED),
             (Kind::ACQUIRE, 2, recursive),
             (Kind::RELEASE, 2, recursive),
-            (Kind::REQUEST, 0, SHARED.with(Flags::TIMED)),
+            (Kind::REQUEST, 2, SHARED.with(Flags::TIMED)),
             (Kind::LOOK, 0, Flags::NONE),
             (Kind::RELEASE, 2, SHARED.with(Flags::WROTE)),
             (Kind::ACQUIRE, 3, upgradable),

@@ -1,7 +1,7 @@
 //! A line of the list as code.
 //!
 //! An entry is a line of `std_api.txt`, a little rewritten for the sake of macros: `impl [T,]` for `impl<T>`,
-//! `Trait => Type` for `Trait for Type`, braces around the bounds of a `where`. It is compiled to the assertion
+//! `Trait => Type` for `Trait for Type`, `f [T: Trait,]` for `f<T: Trait>`, braces around the bounds of a `where`. It is compiled to the assertion
 //! that the item exists with this very declaration - functions by a pointer of their exact type, `const` ones in
 //! a `const fn`, implementations under their exact bounds -, and kept as text. What is no entry does not compile.
 
@@ -39,6 +39,11 @@ macro_rules! checked {
             use $($path)::+ as _;
         };
     };
+    (trait $($path:ident)::+) => {
+        const _: () = {
+            use $($path)::+ as _;
+        };
+    };
     (enum $($path:ident)::+) => {
         const _: () = {
             use $($path)::+ as _;
@@ -66,6 +71,16 @@ macro_rules! checked {
                 $($path)::+::$name$((one as $type))?
             }
         };
+    };
+    ($($path:ident)::+ $(<$t:ident>)? : field $name:tt : $type:ty) => {
+        const _: () = {
+            fn taken_out$(<$t>)?(one: $($path)::+$(<$t>)?) -> $type {
+                one.$name
+            }
+        };
+    };
+    ($($path:ident)::+ : impl [] $self:ty : const $name:ident : $type:ty) => {
+        const _: $type = <$self>::$name;
     };
     ($($path:ident)::+ : impl [$($g:tt)*] $self:ty : const fn $name:ident ($($arg:ident : $type:ty),*) -> $result:ty) => {
         const _: () = {
@@ -116,6 +131,9 @@ macro_rules! checked {
     };
     ($($path:ident)::+ : impl [$($g:tt)*] $self:ty : unsafe fn $name:ident <$($own:tt),*> ($($args:tt)*) $($tail:tt)*) => {
         received! { unsafe fn [$($g)* $($own),*] [$self] [$name] ($($args)*) $($tail)* }
+    };
+    ($($path:ident)::+ : impl [$($g:tt)*] $self:ty : fn $name:ident [$($own:tt)*] ($($args:tt)*) $($tail:tt)*) => {
+        received! { fn [$($g)* $($own)*] [$self] [$name] ($($args)*) $($tail)* }
     };
     ($($path:ident)::+ : impl [$($g:tt)*] $self:ty : fn $name:ident $(<$($own:tt),*>)? ($($args:tt)*) $($tail:tt)*) => {
         received! { fn [$($g)* $($($own),*)?] [$self] [$name] ($($args)*) $($tail)* }

@@ -1,4 +1,4 @@
-//! What the toolchain's own documentation says is public and stable in `std::sync` and `std::thread`.
+//! What the toolchain's own documentation says is public and stable in `std::process`, `std::sync` and `std::thread`.
 
 use std::{
     fs,
@@ -9,8 +9,8 @@ use std::{
 /// The oldest version of Rust that this crate builds with; what is as old needs no note.
 const OLDEST: (u32, u32) = (1, 85);
 
-/// Traits whose implementations cannot be asked about: they may not be named in bounds, or are not stable.
-const NOT_ASKED: [&str; 2] = ["Drop", "StructuralPartialEq"];
+/// Traits whose implementations cannot be asked about: they may not be named in bounds, are not stable, or are sealed.
+const NOT_ASKED: [&str; 5] = ["Drop", "StructuralPartialEq", "ChildExt", "CommandExt", "From<ExitStatusError>"];
 
 /// Types of which std's own are handed on, and whose names are enough: see `surface/shared.rs`.
 fn is_only_named(name: &str) -> bool {
@@ -30,13 +30,31 @@ pub(crate) fn installed() -> Option<(PathBuf, String)> {
 pub(crate) fn items(html: &Path) -> Vec<String> {
     let mut items = vec!["macro thread_local".to_owned()];
     assert!(html.join("std/macro.thread_local.html").exists());
-    for module in ["sync", "thread"] {
+    for module in ["process", "sync", "thread"] {
         let folder = html.join("std").join(module);
         let unstable = modules(&folder).filter(|(_, index)| is_unstable(top(index))).map(|(name, _)| name).collect();
         read_module(&folder, module, &unstable, &mut items);
     }
+    items.extend(extension(html));
     items.sort();
     items.dedup();
+    items
+}
+
+/// What a trait that only std can implement gives a command, as functions of the type.
+fn extension(html: &Path) -> Vec<String> {
+    let page = fs::read_to_string(html.join("std/os/unix/process/trait.CommandExt.html")).unwrap();
+    let mut items = Vec::new();
+    for section in page.split("<section id=\"").skip(1) {
+        let is_method = section.starts_with("method.") || section.starts_with("tymethod.");
+        let Some((header, after)) = section.split_once("</section>").filter(|_| is_method) else { continue };
+        if !(after.starts_with("<span class=\"item-info\">")
+            && is_unstable(after.split("</span></div>").next().unwrap()))
+        {
+            let text = plain(between(header, "class=\"code-header\">", "</h4>").unwrap());
+            items.push(with_version(&format!("process::Command: impl Command: {text}"), header));
+        }
+    }
     items
 }
 
@@ -65,10 +83,11 @@ fn read_module(folder: &Path, path: &str, unstable: &Vec<String>, items: &mut Ve
         let declaration = plain(between(&page, "<pre class=\"rust item-decl\"><code>", "</code></pre>").unwrap());
         items.push(with_version(&declared(kind, &path, &declaration), top(&page)));
         if ["struct", "enum"].contains(&kind) && !is_only_named(name) {
-            // `TryLockError<T>`: what a variant holds may name its parameters.
-            let head = declaration.split([' ', '{']).find(|word| word.starts_with(name)).unwrap();
+            // `TryLockError<T>`: what a variant or a field holds may name its parameters.
+            let head = declaration.split([' ', '{', '(']).find(|word| word.starts_with(name)).unwrap();
             items.extend(members(&page, name, unstable).into_iter().map(|member| {
-                let path = if member.starts_with("variant ") { path.replace(name, head) } else { path.clone() };
+                let is_part = member.starts_with("variant ") || member.starts_with("field ");
+                let path = if is_part { path.replace(name, head) } else { path.clone() };
                 format!("{path}: {member}")
             }));
         }
@@ -91,7 +110,7 @@ fn declared(kind: &str, path: &str, declaration: &str) -> String {
 fn members(page: &str, name: &str, unstable: &[String]) -> Vec<String> {
     let own = ["id=\"deref-methods", "id=\"synthetic-implementations\"", "id=\"blanket-implementations\""];
     let end = own.iter().filter_map(|end| page.find(&format!("<h2 {end}"))).min().unwrap_or(page.len());
-    let (mut members, mut block) = (Vec::new(), String::new());
+    let (mut members, mut block) = (fields(&page[..end]), String::new());
     for section in page[..end].split("<section id=\"").skip(1) {
         let id = section.split('"').next().unwrap();
         let Some((header, after)) = section.split_once("</section>") else { continue };
@@ -103,7 +122,7 @@ fn members(page: &str, name: &str, unstable: &[String]) -> Vec<String> {
             continue;
         }
         let is_hidden = after.starts_with("<span class=\"item-info\">") && is_unstable(after);
-        let member = if id.starts_with("method.") {
+        let member = if id.starts_with("method.") || id.starts_with("associatedconstant.") {
             format!("{block}: {}", text.trim_start_matches("pub "))
         } else if id.starts_with("variant.") {
             format!("variant {text}")
@@ -117,6 +136,12 @@ fn members(page: &str, name: &str, unstable: &[String]) -> Vec<String> {
         }
     }
     members
+}
+
+/// Public fields of a type.
+fn fields(page: &str) -> Vec<String> {
+    let fields = page.split("<span id=\"structfield.").skip(1);
+    fields.map(|field| format!("field {}", plain(between(field, "<code>", "</code>").unwrap()))).collect()
 }
 
 /// Whether an implementation is one of a stable trait for this very type.

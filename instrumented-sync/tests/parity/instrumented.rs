@@ -3,7 +3,7 @@
 #![allow(clippy::all, clippy::pedantic, reason = "std's declarations, not ours")]
 
 use instrumented_sync as root;
-use root::{sync, thread};
+use root::{process, sync, thread};
 
 #[path = "surface/atomic.rs"]
 mod atomic;
@@ -13,6 +13,8 @@ mod cell;
 mod channel;
 #[path = "surface/lock.rs"]
 mod lock;
+#[path = "surface/process.rs"]
+mod processes;
 #[path = "surface/shape.rs"]
 mod shape;
 #[path = "surface/shared.rs"]
@@ -25,5 +27,6 @@ mod wait;
 /// The entries that were compiled.
 pub(crate) fn keys() -> Vec<&'static str> {
     let threads = [threads::KEYS, threads::started::KEYS, threads::joined::KEYS].concat();
-    [&atomic::keys(), cell::KEYS, channel::KEYS, lock::KEYS, shared::KEYS, &threads, wait::KEYS].concat()
+    [&atomic::keys(), cell::KEYS, channel::KEYS, lock::KEYS, processes::KEYS, shared::KEYS, &threads, wait::KEYS]
+        .concat()
 }

@@ -27,8 +27,9 @@ impl fmt::Display for List {
 }
 
 /// Versions that brought some of the items, and whether this compiler is as new.
-const VERSIONS: [(&str, bool); 6] = [
+const VERSIONS: [(&str, bool); 7] = [
     ("86", cfg!(since_1_86)),
+    ("87", cfg!(since_1_87)),
     ("89", cfg!(since_1_89)),
     ("91", cfg!(since_1_91)),
     ("92", cfg!(since_1_92)),

@@ -2,7 +2,7 @@
 #![allow(dead_code, deprecated, unused_imports, unused_lifetimes, reason = "it is there to be compiled")]
 #![allow(clippy::all, clippy::pedantic, reason = "std's declarations, not ours")]
 
-use root::{sync, thread};
+use root::{process, sync, thread};
 use std as root;
 
 #[path = "surface/atomic.rs"]
@@ -13,6 +13,8 @@ mod cell;
 mod channel;
 #[path = "surface/lock.rs"]
 mod lock;
+#[path = "surface/process.rs"]
+mod processes;
 #[path = "surface/shape.rs"]
 mod shape;
 #[path = "surface/shared.rs"]
@@ -25,5 +27,6 @@ mod wait;
 /// The entries that were compiled.
 pub(crate) fn keys() -> Vec<&'static str> {
     let threads = [threads::KEYS, threads::started::KEYS, threads::joined::KEYS].concat();
-    [&atomic::keys(), cell::KEYS, channel::KEYS, lock::KEYS, shared::KEYS, &threads, wait::KEYS].concat()
+    [&atomic::keys(), cell::KEYS, channel::KEYS, lock::KEYS, processes::KEYS, shared::KEYS, &threads, wait::KEYS]
+        .concat()
 }

@@ -153,5 +153,6 @@ fn atomic_types() {
 #[test]
 fn other_types() {
     assert_parity!(sync::Condvar, sync::WaitTimeoutResult, sync::Barrier, sync::BarrierWaitResult, sync::Once);
+    assert_parity!(process::Child, process::Command, process::Stdio, process::ExitStatus, process::Output);
     assert_parity!(thread::Builder, thread::Thread, thread::ThreadId, thread::Scope<'static, 'static>);
 }

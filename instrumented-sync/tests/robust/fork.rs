@@ -100,16 +100,18 @@ fn forks(child: impl FnOnce(u32, &Path)) {
     let (held, read) = (HELD.lock().unwrap(), READ.read().unwrap());
     let (dir, id) = (own_trace(), std::process::id());
     let file = Trace::of_process(&dir, id).path;
-    let before = fs::read(&file).unwrap();
+    // What the file is like once the fork is recorded.
+    let before = dir.join("before");
     let mut guards = Some((held, read));
     let pid = fork(|| {
+        fs::copy(&file, &before).unwrap();
         child(id, &dir);
         drop(guards.take());
         *HELD.lock().unwrap() += 1;
     });
     // The parent's own sleeps are not recorded, so its file changes only if the child writes it.
     wait_for(pid);
-    assert!(fs::read(&file).unwrap() == before, "the child wrote into its parent's file");
+    assert!(fs::read(&file).unwrap() == fs::read(&before).unwrap(), "the child wrote into its parent's file");
     drop(guards.take());
     *HELD.lock().unwrap() += 1;
 }

@@ -24,6 +24,7 @@ mod holds;
 mod kill;
 mod limit;
 mod nested;
+mod process;
 mod same;
 mod secure;
 mod signal;
@@ -59,6 +60,17 @@ const ROLES: &[(&str, fn())] = &[
     ("kill::numbered", kill::numbered),
     ("limit::works", limit::works),
     ("nested::waits", nested::waits),
+    ("process::clears", process::clears),
+    ("process::forks_and_executes", process::forks_and_executes),
+    ("process::forks_by_number", process::forks_by_number),
+    ("process::forks_in_a_row", process::forks_in_a_row),
+    ("process::forks_in_handlers", process::forks_in_handlers),
+    ("process::forks_of_forks", process::forks_of_forks),
+    ("process::from_many_threads", process::from_many_threads),
+    ("process::kills", process::kills),
+    ("process::never_hears", process::never_hears),
+    ("process::reads", process::reads),
+    ("process::works", process::works),
     ("secure::locks", secure::locks),
     ("signal::interrupted", signal::interrupted),
     ("stack::begins", stack::begins),

@@ -1,5 +1,5 @@
-//! The exact events of accesses, of atomic variables, of barriers, of what is initialised once, of releases, and of waits that unwind, could give up or are not
-//! needed, and what the slots say meanwhile.
+//! The exact events of accesses, of atomic variables, of barriers, of child processes, of what is initialised once, of
+//! releases, and of waits that unwind, could give up or are not needed, and what the slots say meanwhile.
 //!
 //! Each case is a program of its own: this test binary, run again with a part to play.
 #![cfg(recorded)]
@@ -20,8 +20,15 @@ mod atomic;
 mod barrier;
 mod late;
 mod once;
+#[cfg(feature = "once_cell")]
+mod once_cell;
+#[cfg(feature = "parking_lot")]
+mod parking_lot;
+#[cfg(all(feature = "parking_lot", feature = "parking_lot_013"))]
+mod parking_lot_013;
 mod pass;
 mod patience;
+mod process;
 mod release;
 mod room;
 mod rwlock;
@@ -59,9 +66,37 @@ const ROLES: &[(&str, fn())] = &[
     ("once::used_again", once::used_again),
     ("late::times", late::times),
     ("late::shared", late::shared),
+    #[cfg(feature = "once_cell")]
+    ("once_cell::races", once_cell::races),
+    #[cfg(feature = "once_cell")]
+    ("once_cell::values", once_cell::values),
+    #[cfg(feature = "once_cell")]
+    ("once_cell::waits", once_cell::waits),
+    #[cfg(feature = "parking_lot")]
+    ("parking_lot::late", parking_lot::late),
+    #[cfg(feature = "parking_lot")]
+    ("parking_lot::modes", parking_lot::modes),
+    #[cfg(feature = "parking_lot")]
+    ("parking_lot::mutexes", parking_lot::mutexes),
+    #[cfg(feature = "parking_lot")]
+    ("parking_lot::once", parking_lot::once),
+    #[cfg(feature = "parking_lot")]
+    ("parking_lot::waits", parking_lot::waits),
+    #[cfg(all(feature = "parking_lot", feature = "parking_lot_013"))]
+    ("parking_lot_013::modes", parking_lot_013::modes),
+    #[cfg(all(feature = "parking_lot", feature = "parking_lot_013"))]
+    ("parking_lot_013::mutexes", parking_lot_013::mutexes),
+    #[cfg(all(feature = "parking_lot", feature = "parking_lot_013"))]
+    ("parking_lot_013::waits", parking_lot_013::waits),
     ("pass::not_needed", pass::not_needed),
     ("pass::paths", pass::paths),
     ("pass::waited", pass::waited),
+    ("process::asks", process::asks),
+    ("process::at_once", process::at_once),
+    ("process::fails", process::fails),
+    ("process::from_before", process::from_before),
+    ("process::late", process::late),
+    ("process::waits", process::waits),
     ("release::dropped", release::dropped),
     ("release::waited", release::waited),
     ("release::unwound", release::unwound),
@@ -141,4 +176,12 @@ fn thread_named(name: &str) -> u64 {
 fn sequence(thread: &Thread, object: u64) -> Vec<(Kind, Flags, u64)> {
     let events = thread.events.iter().filter(|event| event.kind() != Kind::EXTEND && event.object().0 == object);
     events.map(|event| (event.kind(), event.flags(), event.seq())).collect()
+}
+
+/// The events of an object by the process's first thread, but for its beginning and its end.
+#[cfg(any(feature = "parking_lot", feature = "once_cell"))]
+fn of_first(trace: &Trace, object: &str) -> Vec<(Kind, Flags, u64)> {
+    let first = trace.threads.iter().min_by_key(|thread| thread.object).unwrap();
+    let events = sequence(first, trace.labelled(object)).into_iter();
+    events.filter(|(kind, ..)| ![Kind::CREATE, Kind::DESTROY].contains(kind)).collect()
 }

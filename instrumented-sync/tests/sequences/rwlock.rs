@@ -70,7 +70,7 @@ fn a_downgrade_goes_on_as_a_shared_hold_with_its_number() {
         [
             (Kind::ACQUIRE, SHARED, 1),
             (Kind::RELEASE, SHARED.with(Flags::READ), 1),
-            (Kind::REQUEST, EXCLUSIVE, 0),
+            (Kind::REQUEST, EXCLUSIVE, 1),
             (Kind::ACQUIRE, EXCLUSIVE.with(Flags::CONTENDED), 2),
             (Kind::RELEASE, EXCLUSIVE.with(Flags::WROTE), 2),
         ]

@@ -33,11 +33,17 @@ pub(crate) struct Trace {
     /// Start and end of each module, and the path of the program.
     pub(crate) modules: Vec<(u64, u64)>,
     pub(crate) program: Option<String>,
+    /// Child processes: object, id, start.
+    pub(crate) children: Vec<(u64, u32, u64)>,
+    /// What the process said it is to be called.
+    pub(crate) roles: Vec<String>,
     /// Return addresses of all stacks.
     pub(crate) addresses: Vec<u64>,
     /// Location and stack of each site, 0 if it has none; and the stacks.
     pub(crate) sites: BTreeMap<u32, (u32, u32)>,
     pub(crate) stacks: BTreeMap<u32, Vec<u64>>,
+    /// File of each location.
+    pub(crate) files: BTreeMap<u32, String>,
 }
 
 /// What one thread did, in its order. OWNER events are left out, all others are not.
@@ -104,9 +110,12 @@ impl Trace {
             names: Vec::new(),
             modules: Vec::new(),
             program: None,
+            children: Vec::new(),
+            roles: Vec::new(),
             addresses: Vec::new(),
             sites: BTreeMap::new(),
             stacks: BTreeMap::new(),
+            files: BTreeMap::new(),
         };
         trace.read_chunks();
         trace.read_dictionary();
@@ -142,10 +151,15 @@ impl Trace {
                     }
                     Record::Thread { object, tid, name, .. } => self.names.push((object.0, tid, text(name))),
                     Record::Module { start, end, .. } => self.modules.push((start, end)),
+                    Record::Child { object, pid, start } => self.children.push((object.0, pid, start)),
+                    Record::Role { text: role } => self.roles.push(text(role)),
                     Record::Program { path } => self.program = Some(text(path)),
                     Record::Stack { id, addresses } => {
                         self.addresses.extend(addresses.iter());
                         self.stacks.insert(id.0, addresses.iter().collect());
+                    }
+                    Record::Location { id, file, .. } => {
+                        self.files.insert(id.0, text(file));
                     }
                     Record::Site { id, location, stack } => {
                         self.sites.insert(id.0, (location.0, stack.0));

@@ -11,7 +11,7 @@ use std::{
 use trace_format::TRACE_VARIABLE;
 
 /// Names the part that the test `child` plays.
-const ROLE: &str = "INSTRUMENTED_SYNC_TEST_ROLE";
+pub(crate) const ROLE: &str = "INSTRUMENTED_SYNC_TEST_ROLE";
 
 /// After this long a program hangs. Nothing here takes a tenth of it.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);

@@ -45,12 +45,15 @@ fn check_thread(thread: &Thread) {
         assert!(thread.events[end + 1..].iter().all(|event| event.kind() == Kind::TIME), "events behind END");
     }
     check_holds(thread);
+    for pair in thread.events.windows(2).filter(|pair| pair[1].kind() == Kind::CHILD_EXIT) {
+        assert_eq!((pair[0].kind(), pair[0].object()), (Kind::PROCESS_WAIT, pair[1].object()));
+    }
     for pair in thread.events.windows(2).filter(|pair| pair[1].kind() == Kind::EXTEND) {
         assert!(matches!(pair[0].kind(), Kind::NOTIFY | Kind::CREATE | Kind::EXTEND), "{pair:?}");
     }
 }
 
-/// Exclusive holds of one object do not nest, RELEASE carries the number and the mode that its hold ended with, and who
+/// Holds that exclude each other do not nest, RELEASE carries the number and the mode that its hold ended with, and who
 /// need not wait holds the mutex.
 ///
 /// Guards are not sent to other threads: std's are not `Send`.
@@ -60,21 +63,27 @@ pub(crate) fn check_holds(thread: &Thread) {
         match event.kind() {
             Kind::ACQUIRE => {
                 let holds = held.entry(event.object().0).or_default();
-                let shared = event.flags().mode() == Mode::Shared;
-                assert!(shared || holds.is_empty(), "{event:?} while held: {holds:?}");
+                let excludes = |hold: &Event| event.flags().mode().excludes(hold.flags().mode());
+                assert!(!holds.iter().any(excludes), "{event:?} while held: {holds:?}");
                 holds.push(*event);
             }
             Kind::RELEASE => {
                 let holds = held.entry(event.object().0).or_default();
-                let acquire = holds.pop().unwrap_or_else(|| panic!("{event:?} without an acquire"));
-                assert_eq!((event.seq(), event.flags().mode()), (acquire.seq(), acquire.flags().mode()));
+                let is_it = |hold: &Event| (hold.seq(), hold.flags().mode()) == (event.seq(), event.flags().mode());
+                let released = holds.iter().rposition(is_it);
+                holds.remove(released.unwrap_or_else(|| panic!("{event:?} without an acquire: {holds:?}")));
             }
-            Kind::DOWNGRADE => {
-                let hold = held.get_mut(&event.object().0).and_then(|holds| holds.last_mut());
-                let hold = hold.unwrap_or_else(|| panic!("{event:?} without an acquire"));
-                assert_eq!((hold.seq(), event.flags().mode()), (event.seq(), Mode::Shared));
-                assert_ne!(hold.flags().mode(), Mode::Shared, "{event:?} of what is shared already");
-                *hold = *event;
+            Kind::DOWNGRADE | Kind::UPGRADE => {
+                let holds = held.entry(event.object().0).or_default();
+                let is_upgrade = event.kind() == Kind::UPGRADE;
+                let may_become = |hold: &Event| match hold.flags().mode() {
+                    Mode::Upgradable if is_upgrade => event.flags().mode() == Mode::Exclusive,
+                    Mode::Upgradable => event.flags().mode() == Mode::Shared && hold.seq() == event.seq(),
+                    Mode::Exclusive => !is_upgrade && hold.seq() == event.seq(),
+                    _ => false,
+                };
+                let changed = holds.iter().rposition(may_become);
+                holds[changed.unwrap_or_else(|| panic!("{event:?} without its hold"))] = *event;
             }
             Kind::PASS => {
                 let mutex = held.get(&event.seq()).and_then(|holds| holds.last());
@@ -92,7 +101,7 @@ pub(crate) fn check_holds(thread: &Thread) {
 pub(crate) fn check_acquires(trace: &Trace) {
     let mut numbers: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     let mut shared: BTreeMap<u64, u64> = BTreeMap::new();
-    for event in trace.events().filter(|event| event.kind() == Kind::ACQUIRE) {
+    for event in trace.events().filter(|event| [Kind::ACQUIRE, Kind::UPGRADE].contains(&event.kind())) {
         if event.flags().mode() == Mode::Exclusive {
             numbers.entry(event.object().0).or_default().push(event.seq());
         } else {

@@ -73,6 +73,13 @@ impl Flags {
         Self(self.0 | other.0)
     }
 
+    /// These flags if that is so, else none.
+    #[must_use]
+    #[inline]
+    pub const fn when(self, is_so: bool) -> Self {
+        if is_so { self } else { Self::NONE }
+    }
+
     /// Whether all of `other` is set.
     #[inline]
     pub const fn has(self, other: Self) -> bool {

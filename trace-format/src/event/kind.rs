@@ -41,8 +41,6 @@ kinds! {
     GUARD_LEAKED = 20;
     /// A guard of `object` left this thread.
     GUARD_SENT = 21;
-    /// `object` lies in shared memory; extended by (device, inode) and (offset, 0).
-    SHARED_OBJECT = 22;
     /// What `object` was made with, in `seq`: parties of a barrier, counts of a latch, permits of a semaphore, room
     /// of a channel; [`MESSAGE_MAX`](super::MESSAGE_MAX) if there is no bound.
     CAPACITY = 23;
@@ -59,6 +57,9 @@ kinds! {
     DOWNGRADE = 36;
     /// An upgradable hold became exclusive.
     UPGRADE = 37;
+    /// The thread that acquired `object` as `seq` is no more; this one takes it over. Extended by (its id in the operating
+    /// system, low 32 bits of its start time).
+    OWNER_DIED = 38;
 
     /// The thread waits for `object`, which nobody owns; `seq` is its ticket.
     WAIT = 48;
@@ -100,16 +101,18 @@ kinds! {
     /// Thread `object` could not be started after all.
     FORK_FAILED = 70;
 
-    /// The process is about to duplicate itself.
+    /// The process is about to duplicate itself, for the `seq`-th time.
     PROCESS_FORK = 72;
     /// The process is about to run another program.
     EXEC = 73;
-    /// A child process was started; extended by (pid, start time).
+    /// Child process `object` is about to be started.
     PROCESS_SPAWN = 74;
-    /// The thread waits for a child process.
+    /// The thread waits for child process `object`, or has done so.
     PROCESS_WAIT = 75;
-    /// A child process is known to have ended.
+    /// Child process `object` is known to have ended, with the status `seq`.
     CHILD_EXIT = 76;
+    /// Child process `object` was sent a signal that ends it.
+    PROCESS_KILL = 77;
 
     /// Task `object` runs on this thread from here on.
     TASK_BEGIN = 80;

@@ -35,6 +35,7 @@ pub(super) fn waits(finding: &Finding, edge: &Edge) -> String {
     let kind = object.map_or("", |object| object.kind.as_str());
     let wanted = wanted(finding, edge);
     match (edge.wanted_mode.as_deref(), kind) {
+        (Some("join"), "process") => format!("waits for `{wanted}` to end"),
         (Some("join"), _) if object.is_some_and(|object| object.label.is_none()) => {
             "waits for another thread to end".to_owned()
         }
@@ -107,13 +108,23 @@ pub(super) fn lost_wakeup_title(finding: &Finding) -> String {
 }
 
 /// The owner is gone.
-pub(super) fn abandoned_lock_title(finding: &Finding) -> String {
+pub(super) fn abandoned_lock_title(finding: &Finding, help: Help) -> String {
     let owner = finding.edges.iter().find(|edge| edge.wanted_mode.is_none());
     let owner = owner.map_or("?", |edge| thread(finding, edge));
+    let first = finding.edges.first();
+    match help {
+        Help::NotInForkedChild => {
+            return format!("{}, which `{owner}` held when the process was forked", who_waits(finding));
+        }
+        Help::MendWhatIsGuarded => {
+            let (taker, lock) = first.map_or(("?", "?"), |edge| (thread(finding, edge), wanted(finding, edge)));
+            return format!("`{owner}` died while it held `{lock}`, and `{taker}` took it over");
+        }
+        _ => {}
+    }
     if finding.certainty == Certainty::Observed {
         return format!("{}, which `{owner}` still held when it ended", who_waits(finding));
     }
-    let first = finding.edges.first();
     let (other, lock) = first.map_or(("?", "?"), |edge| (thread(finding, edge), wanted(finding, edge)));
     format!("`{owner}` ended while it held `{lock}`, which thread `{other}` wants, and may have wanted later")
 }
@@ -196,6 +207,14 @@ pub(super) fn help(finding: &Finding, help: Help) -> String {
             format!(
                 "drop the guard taken {taken} before its thread ends: `mem::forget` and leaked values keep it for ever"
             )
+        }
+        Help::NotInForkedChild => {
+            "between `fork` and `exec` a process may use nothing that another thread can hold: fork before there are threads, \
+             or start a program of its own (`process::Command`)"
+                .to_owned()
+        }
+        Help::MendWhatIsGuarded => {
+            "look at what the lock guards whenever `lock` gives a `PoisonError`, mend it, and call `clear_poison`".to_owned()
         }
         Help::CloseChannel => {
             let sends = waiting(finding).iter().all(|edge| edge.wanted_mode.as_deref() == Some("send"));

@@ -42,7 +42,9 @@ fn link(finding: &Finding, at: usize) -> String {
     let next = &finding.edges[(at + 1) % finding.edges.len()];
     let waits = match edge.wanted_mode.as_deref() {
         // Who has no name of his own has one in the finding.
-        Some("join") => format!("waits for thread `{}` to end", thread(finding, next)),
+        Some("join") if wanted_object(finding, edge).is_none_or(|object| object.kind != "process") => {
+            format!("waits for thread `{}` to end", thread(finding, next))
+        }
         _ => waits(finding, edge),
     };
     let name = thread(finding, edge);

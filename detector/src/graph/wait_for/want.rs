@@ -1,7 +1,7 @@
 //! What each blocked thread needs: which of its blockers, and who they are.
 
 use super::{Key, Need, Want};
-use crate::model::{Model, ObjectId, Releasers, Side, Thread, ThreadId, Wait};
+use crate::model::{Model, Object, ObjectId, Releasers, Side, Thread, ThreadId, Wait};
 use rustc_hash::FxHashMap;
 use trace_format::{Kind, Mode, ObjectKind};
 
@@ -16,7 +16,10 @@ impl Holders {
     pub(super) fn new(model: &Model) -> Self {
         let mut holders = Self { held: FxHashMap::default(), writers: FxHashMap::default() };
         for (thread, id) in model.threads.iter().zip(0_u32..) {
-            for hold in &thread.holds {
+            // What a dead thread held in shared memory is taken over by whoever waits for it.
+            let is_taken_over =
+                |object: ObjectId| thread.ended && model.objects.get(object.idx()).is_some_and(Object::is_shared);
+            for hold in thread.holds.iter().filter(|hold| !is_taken_over(hold.object)) {
                 holders.held.entry(hold.object).or_default().push((ThreadId(id), hold.mode));
             }
             let Some(wait) = thread.wait.as_ref().filter(|wait| !wait.is_timed()) else { continue };
@@ -129,7 +132,8 @@ fn any(model: &Model, holders: &Holders, thread: &Thread, side: Side, key: Key) 
     if !model.releasers.iter().any(|releasers| is_of(&releasers)) {
         // None of its events is there, so it may be anybody.
         let threads = model.threads.iter().zip(0_u32..);
-        by.extend(threads.filter(|(other, _)| other.process == thread.process).map(|(_, id)| ThreadId(id)));
+        let may_have = |other: &Thread| model.may_have(object, other.process, thread.process);
+        by.extend(threads.filter(|(other, _)| may_have(other)).map(|(_, id)| ThreadId(id)));
         is_by_touch = false;
     }
     // Permits that are held can be given back.

@@ -35,7 +35,7 @@ impl Writer<'_> {
             self.push_operation(Operation::new(thread, kind, object, event.site().0));
             return;
         }
-        for lying in self.accessed.ends.accessed(thread, event).collect::<Vec<_>>() {
+        for lying in self.accessed.ends.accessed(self.member_of(thread), thread, event).collect::<Vec<_>>() {
             let next = self.n_variables;
             let variable = *self.accessed.variables.entry(lying).or_insert(next);
             self.n_variables = next.saturating_add(u32::from(variable == next));
@@ -43,7 +43,8 @@ impl Writer<'_> {
             self.push_operation(Operation::new(thread, kind, variable, event.site().0));
         }
         if event.kind() == Kind::CELL_FREE {
-            self.accessed.ends.end(thread, event);
+            let member = self.member_of(thread);
+            self.accessed.ends.end(member, thread, event);
         }
     }
 

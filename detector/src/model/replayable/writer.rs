@@ -54,6 +54,8 @@ pub(super) struct Writer<'a> {
     /// One for each object, then one for each mark, and for what lay in marked memory.
     pub(super) n_variables: u32,
     pub(super) accessed: Accessed<'a>,
+    /// By thread: the member of the family.
+    members: Vec<u32>,
     has_atomics: bool,
     pub(super) distrust: Option<&'static str>,
     pub(super) doubtful: FxHashMap<u32, &'static str>,
@@ -113,7 +115,7 @@ impl Sink for Writer<'_> {
                 Some(joined) => self.push_operation(Operation::new(thread, Does::Join, joined, event.site().0)),
                 None => self.arrive_at(thread, &marks, Does::Await, event),
             },
-            Kind::BEGIN | Kind::SCOPE_END => self.arrive_at(thread, &marks, Does::Await, event),
+            Kind::BEGIN | Kind::SCOPE_END | Kind::PROCESS_WAIT => self.arrive_at(thread, &marks, Does::Await, event),
             Kind::LOST => self.distrust = Some("some of its events are missing"),
             Kind::TASK_BEGIN => self.distrust = Some("its process runs tasks, which are not replayed"),
             Kind::UPGRADE | Kind::DOWNGRADE => {
@@ -163,11 +165,18 @@ const fn is_wait(kind: Kind) -> bool {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(history: History, numbering: &'a Numbering, memory: &'a Memory, has_atomics: bool) -> Self {
+    pub(super) fn new(
+        history: History,
+        numbering: &'a Numbering,
+        memory: &'a Memory,
+        members: Vec<u32>,
+        has_atomics: bool,
+    ) -> Self {
         let n_objects = numbering.ids.len() as u32;
         Self {
             n_variables: n_objects,
             accessed: Accessed::new(memory),
+            members,
             has_atomics,
             threads: vec![Thread::default(); history.threads.len()],
             history,
@@ -182,6 +191,11 @@ impl<'a> Writer<'a> {
             n_notifies: FxHashMap::default(),
             wakes: Vec::new(),
         }
+    }
+
+    /// The member of the family that a thread is of.
+    pub(super) fn member_of(&self, thread: u32) -> u32 {
+        self.members.get(thread as usize).copied().unwrap_or(0)
     }
 
     fn push(&mut self, thread: u32, kind: Does, target: u32) -> usize {
@@ -404,7 +418,11 @@ impl<'a> Writer<'a> {
         if writes {
             self.push(thread, Does::Write, object);
         }
-        let is_shared = self.numbering.described.get(object as usize).is_some_and(|of| of.data == Data::Shared);
+        let is_shared = self
+            .numbering
+            .described
+            .get(object as usize)
+            .is_some_and(|of| matches!(of.data, Data::Shared | Data::Unseen));
         if is_shared && writes && mode != Mode::Exclusive {
             self.doubt(thread, OVERLAPPING);
         }
@@ -427,7 +445,7 @@ impl<'a> Writer<'a> {
             // Whoever finds it initialised sees what the initialiser did.
             (ObjectKind::Once, _) => (true, mode == Mode::Exclusive),
             (_, Data::Elsewhere) => (false, false),
-            (_, Data::Shared) => (read || wrote, read || wrote),
+            (_, Data::Shared | Data::Unseen) => (read || wrote, read || wrote),
             (_, Data::Plain) => (read || wrote, wrote),
         };
         if reads {
@@ -450,6 +468,8 @@ impl<'a> Writer<'a> {
         for section in sections.into_iter().filter(|section| !section.is_inner) {
             self.guarded(section, Flags::READ);
         }
+        let objects = (0..).zip(&self.numbering.described);
+        self.history.unseen = objects.filter(|(_, of)| of.data == Data::Unseen).map(|(object, _)| object).collect();
         self.history.resources.kinds = self.numbering.described.iter().map(|described| described.resource).collect();
     }
 

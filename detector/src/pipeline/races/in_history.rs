@@ -79,6 +79,7 @@ impl Terms for Own<'_, '_> {
             let model = model.to_mut();
             model.objects.push(Object {
                 process: ProcessId(0),
+                shared_by: Vec::new(),
                 kind: ObjectKind::Cell,
                 type_name: String::new(),
                 label: Some(history.variables.text(variable).to_owned()),

@@ -1,4 +1,4 @@
-//! The races of a recorded process.
+//! The races of recorded processes.
 
 use super::{Found, Options, Terms, finding, points_of, predicted};
 use crate::{
@@ -6,11 +6,11 @@ use crate::{
     finding::{Certainty, Problem, RaceCount, RaceRule, SyncOp},
     history::Operation,
     merge::{AT_ADDRESS, FirstPass, NO_OBJECT},
-    model::{self, Model, Numbering, ObjectId, ProcessId, Replayable, ThreadId},
+    model::{self, FamilyId, Model, Numbering, ObjectId, Replayable, ThreadId},
     pipeline::{recorded as replayed_terms, replays::Replays},
     prediction::{self, witness::Counts},
     race::{Doubt, Explainer, HappensBefore, Passed, Point, Race, Races, Recorded, Rule},
-    source::{ProcessFile, Trace},
+    source::{Family, Trace},
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::borrow::Cow;
@@ -18,9 +18,6 @@ use trace_format::Kind;
 
 /// Events beyond which a process is not gone through again for this.
 const EVENTS_MAX: u64 = 8_000_000;
-
-/// How far up the line of a thread's starters its first one is looked for; a damaged trace may have a circle.
-const ANCESTORS_MAX: usize = 1024;
 
 const LOST: &str = "some of its events are missing, of which one may order them";
 const UNCERTAIN: &str = "an operation on an atomic variable could not be numbered: what it saw may order them";
@@ -32,18 +29,18 @@ const REUSED: &str = "the memory may have been freed in between and used again, 
 pub(super) fn find(
     model: &mut Cow<'_, Model>,
     trace: &Trace,
-    process: ProcessId,
+    family: FamilyId,
     replays: &mut Replays<'_>,
     options: Options,
 ) -> Found {
     let mut found = Found::default();
-    let Some(file) = trace.processes.get(process.idx()) else { return found };
+    let Some(file) = trace.families.get(family.idx()) else { return found };
     let first = FirstPass::new(file);
     let n_accesses = first.n_accesses;
     if n_accesses == 0 {
         return found;
     }
-    let numbering = Numbering::new(model, process, file, &first);
+    let numbering = Numbering::new(model, family, file, &first);
     let recorded = Recorded::new(file, &first, |object| numbering.kind(object));
     drop(first);
     let mut analysis = HappensBefore::new(Rule::Schedulable);
@@ -56,12 +53,12 @@ pub(super) fn find(
     let mut terms = OfProcess { file, trace, numbering: &numbering, passed, events: FxHashMap::default(), model };
     found.findings = terms.tell(&recorded, &races);
     if options.predicts(n_accesses) {
-        let replayable = replays.get(terms.model, process, EVENTS_MAX);
+        let replayable = replays.get(terms.model, family, EVENTS_MAX);
         // Without what atomic variables order, everything races.
         let replayable = match replayable.and_then(|of| if of.has_atomics { Ok(of) } else { Err(model::TOO_LONG) }) {
             Ok(replayable) => replayable,
             Err(why) => {
-                found.problems.push(Problem { text: not_predicted(file.header.pid, why), fatal: false });
+                found.problems.push(Problem { text: not_predicted(file, why), fatal: false });
                 return found;
             }
         };
@@ -73,8 +70,11 @@ pub(super) fn find(
     found
 }
 
-fn not_predicted(pid: u32, why: &str) -> String {
-    format!("process {pid}: data races that other schedules reach were not looked for, since {why}")
+fn not_predicted(file: &Family, why: &str) -> String {
+    let pids: Vec<String> = file.members.iter().map(|member| member.header.pid.to_string()).collect();
+    let of = if pids.len() == 1 { "process" } else { "processes" };
+    let pids = pids.join(", ");
+    format!("{of} {pids}: data races that other schedules reach were not looked for, since {why}")
 }
 
 /// The races that a schedule of the process reaches, besides those that were unordered in the run.
@@ -115,7 +115,7 @@ fn counts(recorded: &Recorded<'_>, schedulable: &Races) -> Vec<RaceCount> {
 }
 
 struct OfProcess<'a, 'm> {
-    file: &'a ProcessFile,
+    file: &'a Family,
     trace: &'a Trace,
     numbering: &'a Numbering,
     passed: Passed,
@@ -149,15 +149,9 @@ impl OfProcess<'_, '_> {
     /// A race of threads of which it was not recorded who started them is told, and no more: not recorded is then what came
     /// before their starts, nor what hands them their work.
     fn doubt_starts(&self, finding: &mut RawFinding, threads: &[ThreadId]) {
-        let starter = |thread: &ThreadId| self.model.threads.get(thread.idx()).and_then(|thread| thread.forked_by);
-        let root = |thread: &ThreadId| {
-            std::iter::successors(Some(*thread), starter).take(ANCESTORS_MAX).last().unwrap_or(*thread)
-        };
-        let roots: FxHashSet<ThreadId> = threads.iter().map(root).collect();
-        let is_first =
-            |root: &ThreadId| self.model.threads.get(root.idx()).is_some_and(|root| root.tid == self.file.header.pid);
+        let roots: FxHashSet<ThreadId> = threads.iter().map(|thread| self.model.root(*thread)).collect();
         // Threads that descend from one are ordered with each other as far as they are at all, whoever started that one.
-        if roots.len() > 1 && !roots.iter().all(is_first) {
+        if roots.len() > 1 && !roots.iter().all(|root| self.model.is_first_of_process(*root)) {
             finding.certainty = Certainty::Hazard;
             UNSTARTED.clone_into(&mut finding.why);
         }
@@ -174,9 +168,9 @@ impl OfProcess<'_, '_> {
     /// Whether an object of the merge is memory that may be two things one after the other, of which nothing tells.
     fn may_be_reused(&self, object: u32) -> bool {
         let id = self.numbering.id(object).unwrap_or(0);
-        let address = id & !AT_ADDRESS;
-        let is_static =
-            || self.file.dictionary.modules.iter().any(|module| (module.start..module.end).contains(&address));
+        let (member, address) = ((id >> 48 & 0x7fff) as usize, id & ((1 << 48) - 1));
+        let modules = || self.file.members.get(member).into_iter().flat_map(|member| &member.modules);
+        let is_static = || modules().any(|module| (module.start..module.end).contains(&address));
         let is_told = self.passed.frees && !self.passed.is_cut;
         id & AT_ADDRESS != 0 && !is_told && !is_static()
     }
@@ -210,7 +204,7 @@ impl Terms for OfProcess<'_, '_> {
         let Some((_, kind, object)) = event else { return (SyncOp::End, None) };
         let op = match kind {
             Kind::FORK | Kind::TASK_SUSPEND | Kind::CREATE => SyncOp::Fork,
-            Kind::JOIN | Kind::SCOPE_END => SyncOp::Join,
+            Kind::JOIN | Kind::SCOPE_END | Kind::PROCESS_WAIT => SyncOp::Join,
             Kind::BEGIN | Kind::TASK_BEGIN => SyncOp::Begin,
             Kind::END | Kind::BODY_END | Kind::TASK_END => SyncOp::End,
             Kind::SEND | Kind::HANDLE_DROP | Kind::SENT | Kind::ARRIVE => SyncOp::Send,

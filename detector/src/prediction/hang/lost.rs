@@ -155,7 +155,8 @@ impl Hunt<'_> {
         let lock = (lt..take.lt).map(of).find(|operation| operation.kind == Kind::Release)?.target;
         let inside = (lt.saturating_sub(NEAR).max(1)..lt).rev().map(of);
         let mut inside = inside.take_while(|operation| (operation.kind, operation.target) != (Kind::Acquire, lock));
-        let has_looked = inside.any(|operation| (operation.kind, operation.target) == (Kind::Read, lock));
+        let is_seen = self.history.unseen.binary_search(&lock).is_err();
+        let has_looked = is_seen && inside.any(|operation| (operation.kind, operation.target) == (Kind::Read, lock));
         let is_elsewhere = !has_looked || !self.finds_change(wait.thread, (lt, take.lt), lock);
         // Between that and its take it learns nothing.
         let at = Occurrence { lt, index: operations[lt as usize - 1], ..take };

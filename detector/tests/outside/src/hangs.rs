@@ -1,8 +1,10 @@
 //! Ways to hang. Each function hangs whenever it is called, and in one way.
 
+pub mod cells;
 pub mod channels;
 pub mod ends;
 pub mod locks;
+pub mod parked;
 pub mod waits;
 pub mod wrapped;
 
@@ -30,6 +32,14 @@ pub const ALL: &[(&str, fn())] = &[
     ("destructor_under_lock", ends::destructor_under_lock),
     ("scope_under_lock", ends::scope_under_lock),
     ("leaked_guard", ends::leaked_guard),
+    ("parked_ab_ba", parked::parked_ab_ba),
+    ("parked_read_again", parked::parked_read_again),
+    ("parked_upgrade", parked::parked_upgrade),
+    ("parked_early_notify", parked::parked_early_notify),
+    ("parked_early_notify_013", parked::parked_early_notify_013),
+    ("parked_once_again", parked::parked_once_again),
+    ("once_cell_again", cells::once_cell_again),
+    ("lazy_cycle", cells::lazy_cycle),
     ("once_again", wrapped::once_again),
     ("cell_again", wrapped::cell_again),
     ("once_and_lock", wrapped::once_and_lock),

@@ -15,5 +15,8 @@ tests! {
     waits: early_notify early_unpark wait_under_lock lock_after_notify;
     channels: channel_cycle receive_under_lock full_channel forgotten_sender;
     ends: join_under_lock destructor_under_lock scope_under_lock leaked_guard;
+    parked: parked_ab_ba parked_read_again parked_upgrade parked_early_notify
+        parked_early_notify_013 parked_once_again;
+    cells: once_cell_again lazy_cycle;
     wrapped: once_again cell_again once_and_lock missing_party;
 }

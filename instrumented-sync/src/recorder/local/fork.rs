@@ -1,14 +1,15 @@
 //! What fork does to a thread's end of the recorder, and what a forked child inherits.
 
-use super::{Area, FORK_AT, LOCAL, Local, NO_END, Target};
+use super::{
+    super::{process, table::List},
+    APPENDING, Area, BUSY, FORK_AT, FORK_WORDS, LOCAL, Local, NO_END, Target, refill,
+};
 use std::{cell::Ref, mem::ManuallyDrop, sync::atomic::Ordering};
 use trace_format::{
-    Event,
+    Event, Flags, Kind, ObjectId,
     slot::{FIRST_HOLD, HOLDS_INLINE, SLOT_WORDS},
     words::ReadWords,
 };
-
-use super::super::table::List;
 
 /// In a forked child: the holds that [`before_fork`] saved. Copied out of the thread's private memory, as far as that
 /// is cleared.
@@ -22,13 +23,15 @@ pub(super) struct Inherited<'a> {
 }
 
 impl Inherited<'_> {
-    /// The holds, oldest first, without their sites, which are the parent's.
+    /// The holds, oldest first, without their sites, which are the parent's. Not those of what lies in shared memory: of that the child has
+    /// no copy, and the parent goes on holding it.
     pub(super) fn iter(&self) -> impl Iterator<Item = Event> + '_ {
         let beyond = (0..self.n_beyond).filter_map(|n| {
             let words = self.beyond.as_ref()?;
             Some(Event::from_words([words.get(n * 2)?, words.get(n * 2 + 1)?]))
         });
         let all = self.inline.iter().take(self.n_inline).copied().chain(beyond);
+        let all = all.filter(|hold| !hold.object().is_in_shared_memory());
         all.map(|hold| Event::new(hold.kind(), hold.flags(), 0, hold.object(), hold.seq()))
     }
 
@@ -61,6 +64,25 @@ impl Local {
         }
     }
 
+    /// Records that the process is about to be forked by this thread, and returns the number of that fork; 0 if it cannot be
+    /// recorded here and now: nothing is waited for, and no room is made.
+    fn append_fork(&self) -> u64 {
+        if !self.has_room_for_fork() {
+            return 0;
+        }
+        let n = process::next_fork();
+        self.append(Event::new(Kind::PROCESS_FORK, Flags::NONE, 0, ObjectId::NONE, n));
+        n
+    }
+
+    /// Also behind the room of a page or a segment: within the slack.
+    fn has_room_for_fork(&self) -> bool {
+        // Relaxed: for this thread.
+        let is_busy = self.at.get() == APPENDING || self.end.load(Ordering::Relaxed) == BUSY;
+        let Some(segment) = self.segment.get().filter(|_| self.target.get() == Target::Segment) else { return false };
+        !is_busy && self.at.get() <= refill::segment_end(segment) + FORK_WORDS - Event::WORDS
+    }
+
     fn forget_inherited(&self) {
         if let Ok(mut inherited) = self.inherited.try_borrow_mut() {
             while inherited.pop().is_some() {}
@@ -68,10 +90,14 @@ impl Local {
     }
 }
 
-/// In the parent, before a fork: remembers what this thread holds, in memory that the child gets a copy of.
+/// In the parent, before a fork: records it, and remembers what this thread holds, in memory that the child gets a copy of.
 /// (The slot is shared with the child, and the parent goes on changing it.)
+///
+/// A signal handler may come between this and the fork, and fork too. Then both children have the later number: both come
+/// after that event.
 pub(in crate::recorder) fn before_fork() {
     LOCAL.with(|local| {
+        local.forks_as.set(local.append_fork());
         let Some(area) = local.area.get() else { return };
         // Forked itself and nothing recorded since: what its own parent saved is what it holds.
         if local.target.get() == Target::Nothing {
@@ -91,6 +117,20 @@ pub(in crate::recorder) fn before_fork() {
             }
         }
     });
+}
+
+/// In the parent, after a fork: makes room for the next one, which could not.
+pub(in crate::recorder) fn after_fork_in_parent() {
+    LOCAL.with(|local| {
+        if local.target.get() == Target::Segment {
+            local.prepare();
+        }
+    });
+}
+
+/// Which fork of its parent's this process comes from, as far as this thread knows: it is the one that forked.
+pub(in crate::recorder) fn forked_as() -> u64 {
+    LOCAL.with(|local| local.forks_as.get())
 }
 
 /// In a forked child: leaves the parent's memory alone; the next operation begins a thread of this process.

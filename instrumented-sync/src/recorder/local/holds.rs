@@ -106,6 +106,11 @@ impl Local {
     #[cold]
     #[inline(never)]
     fn append_remove(&self, event: Event) {
+        // In a forked process, of a guard that is its parent's: what lies in shared memory is not the child's to release, and its
+        // guards stay with their threads.
+        if event.object().is_in_shared_memory() && self.find_hold(event).is_none() {
+            return;
+        }
         let event = self.with_release_site(event);
         self.write(|words, at| {
             self.remove_hold(event);
@@ -169,6 +174,12 @@ impl Local {
     /// How often this thread holds an object.
     pub(crate) fn n_holds_of(&self, object: ObjectId) -> usize {
         (0..self.n_holds.get()).filter_map(|n| self.hold(n)).filter(|hold| hold.object() == object).count()
+    }
+
+    /// In which way this thread holds an object that it reads: in the newest, if there are several.
+    pub(crate) fn reads_as(&self, object: ObjectId) -> Option<Mode> {
+        let held = (0..self.n_holds.get()).rev().filter_map(|n| self.hold(n)).filter(|hold| hold.object() == object);
+        held.map(|hold| hold.flags().mode()).find(|mode| matches!(mode, Mode::Shared | Mode::SharedRecursive))
     }
 
     /// Appends an UPGRADE or a DOWNGRADE, and publishes what the hold of mode `from` is now.

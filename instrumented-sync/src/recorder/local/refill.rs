@@ -178,6 +178,6 @@ impl Local {
 }
 
 /// The last word at which an operation may begin: behind its room lie the slack and the place of a LOST event.
-fn segment_end(segment: &[AtomicU64]) -> usize {
+pub(super) fn segment_end(segment: &[AtomicU64]) -> usize {
     segment.len() - Event::WORDS - SLACK_WORDS - ROOM_WORDS
 }

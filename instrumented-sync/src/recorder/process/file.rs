@@ -73,7 +73,7 @@ impl ProcessFile {
     }
 
     /// Makes the file and its header. Tried once: a directory that cannot be written stays one.
-    pub(super) fn open(&mut self, next_object: u64) -> Option<()> {
+    pub(super) fn open(&mut self, next_object: u64, forked_number: u64) -> Option<()> {
         if self.failed {
             return None;
         }
@@ -90,13 +90,13 @@ impl ProcessFile {
         self.n_bytes = HEADER_BYTES as u64;
         // Relaxed: published with the directory, for which `create` has fenced.
         self.bytes_max = BYTES_MAX.load(Relaxed);
-        self.fill_header(header, pid, start, next_object);
+        self.fill_header(header, (pid, start), next_object, forked_number);
         self.header = Some(header);
         self.failed = false;
         Some(())
     }
 
-    fn fill_header(&self, header: &[AtomicU64], pid: u32, start: u64, next_object: u64) {
+    fn fill_header(&self, header: &[AtomicU64], (pid, start): (u32, u64), next_object: u64, forked_number: u64) {
         // Relaxed: the release store of the magic publishes all of them.
         let put = |word: usize, value: u64| header[word].store(value, Relaxed);
         put(word::VERSION, u64::from(version::CURRENT.pack()) << 32 | u64::from(self.copy));
@@ -109,6 +109,7 @@ impl ProcessFile {
             put(word::FORKED_START, latest[1]);
             put(word::FORKED_COPY, latest[2]);
             put(word::FORKED_NEXT_OBJECT, next_object);
+            put(word::FORKED_NUMBER, forked_number);
         }
         for (word, value) in LATEST.iter().zip([u64::from(pid), start, u64::from(self.copy)]) {
             word.store(value, Relaxed);

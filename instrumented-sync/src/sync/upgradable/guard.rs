@@ -201,7 +201,7 @@ fn downgraded<'a, T: ?Sized>(
     read: impl FnOnce(Pass<'a>) -> Read<'a, T>,
 ) -> UpgradableReadGuard<'a, T> {
     if let Some(operation) = Operation::change(&hold, site) {
-        operation.downgrades(pass.mode, &mut hold);
+        operation.downgrades(pass.mode, Mode::Shared, &mut hold);
     }
     pass.gate.downgrade(pass.mode);
     pass.mode = Mode::Shared;

@@ -50,6 +50,7 @@ surface! {
     {sync::mpsc::RecvTimeoutError: variant Disconnected}
     {sync::mpsc::RecvTimeoutError: variant Timeout}
     {struct sync::mpsc::SendError}
+    {sync::mpsc::SendError<T>: field 0: T}
     {sync::mpsc::SendError: impl [T: Clone,] Clone => SendError<T>}
     {sync::mpsc::SendError: impl [T: Copy,] Copy => SendError<T>}
     {sync::mpsc::SendError: impl [T: Eq,] Eq => SendError<T>}

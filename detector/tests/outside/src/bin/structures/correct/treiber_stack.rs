@@ -4,7 +4,7 @@ use instrumented_sync::{
     atomic::{AtomicPtr, Ordering},
     free_of, read_of, write_of, Mutex,
 };
-use std::{mem::ManuallyDrop, ptr};
+use std::{mem::ManuallyDrop, ptr, thread::yield_now};
 
 struct Node<T> {
     value: ManuallyDrop<T>,
@@ -75,10 +75,14 @@ pub fn run(n: usize) -> bool {
     let stack = Stack::new();
     crate::two(n, &stack, |stack, turn| {
         for at in turn.operations() {
-            if at % 2 == 0 {
+            // First one gives and the other one takes, so that they meet however the system schedules them; then both do both.
+            let gives = if at < n / 2 { turn.me == 0 } else { at % 2 == 0 };
+            if gives {
                 stack.push(at);
             } else {
-                stack.pop();
+                while stack.pop().is_none() && at < n / 2 {
+                    yield_now();
+                }
             }
         }
     })

@@ -1,0 +1,3 @@
+//! The originals, in a build that cannot record.
+
+pub use super::native::{Once, RawCondvar, RawRwLock, RawRwLockRecursive};
