@@ -4,7 +4,7 @@
 use serde_json::Value;
 use std::{
     env, fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::OnceLock,
@@ -18,28 +18,53 @@ fn manifest_dir() -> &'static Path {
 }
 
 /// Copies the crate to a place outside the workspace; `edit` may change its programs on the way.
+///
+/// A file that is there already is not touched: neither a build beside this one, nor what was built before, notices.
 pub(crate) fn copy_crate(to: &Path, edit: impl Fn(String) -> String) {
     let from = manifest_dir().join("tests/outside");
     let wrappers = manifest_dir().join("../instrumented-sync").canonicalize().unwrap();
-    let mut folders = vec![from.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let mut text = fs::read_to_string(&path).unwrap();
-            if folder.ends_with("bin") {
-                text = edit(text);
-            }
-            let to = to.join(path.strip_prefix(&from).unwrap());
-            fs::create_dir_all(to.parent().unwrap()).unwrap();
-            fs::write(to, text.replace("@INSTRUMENTED_SYNC@", wrappers.to_str().unwrap())).unwrap();
+    for path in files_below(&from) {
+        let mut text = fs::read_to_string(&path).unwrap();
+        if path.parent().unwrap().ends_with("bin") {
+            text = edit(text);
         }
+        put(
+            &to.join(path.strip_prefix(&from).unwrap()),
+            &text.replace("@INSTRUMENTED_SYNC@", wrappers.to_str().unwrap()),
+        );
     }
     // The versions of the workspace: the test asks no registry.
-    fs::copy(manifest_dir().join("../Cargo.lock"), to.join("Cargo.lock")).unwrap();
+    let versions = fs::read_to_string(manifest_dir().join("../Cargo.lock")).unwrap();
+    put(&to.join("Cargo.lock"), &versions);
+    for path in files_below(&to.join("src")) {
+        if !from.join(path.strip_prefix(to).unwrap()).exists() {
+            let _another_test_was_faster = fs::remove_file(path);
+        }
+    }
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let (mut folders, mut files) = (vec![folder.to_path_buf()], vec![]);
+    while let Some(folder) = folders.pop() {
+        let (inner, found) = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .partition::<Vec<_>, _>(|path| path.is_dir());
+        folders.extend(inner);
+        files.extend(found);
+    }
+    files
+}
+
+/// Writes a file in one step, if it does not say this already.
+fn put(path: &Path, text: &str) {
+    if fs::read_to_string(path).is_ok_and(|present| present == text) {
+        return;
+    }
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut file = tempfile::NamedTempFile::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file.persist(path).unwrap();
 }
 
 /// Builds the crate in `dir`, with `cargo` and `arguments`; what that printed.
@@ -59,19 +84,27 @@ pub(crate) fn build(dir: &Path, target: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A place for the crate that no other test program uses.
+/// The crate's place, one for all test programs: it is built once, and takes a gigabyte.
 fn base() -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_CRATE_NAME")).join("outside")
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("outside")
 }
 
 /// The crate, built once for all tests of a test program: where its sources and its programs are.
 pub(crate) fn outside() -> &'static (PathBuf, PathBuf) {
+    built(&["build"])
+}
+
+/// One of its programs, for a test program that runs no other one: to be called before anything else.
+pub(crate) fn only_program(name: &str) -> PathBuf {
+    built(&["build", "--bin", name]).1.join(name)
+}
+
+fn built(arguments: &[&str]) -> &'static (PathBuf, PathBuf) {
     static BUILT: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
     BUILT.get_or_init(|| {
         let (source, target) = (base().join("crate"), base().join("target"));
-        let _absent_at_first = fs::remove_dir_all(&source);
         copy_crate(&source, |text| text);
-        build(&source, &target, &["build"]);
+        build(&source, &target, arguments);
         (source, target.join("debug"))
     })
 }
